@@ -1,0 +1,151 @@
+"""The one path every host takes: bind → read the cells → run → value or :class:`CellError`.
+
+Nothing is ever raised into a host. What goes wrong for a reason comes back as a ``CellError`` that
+carries it; an exception nobody foresaw becomes ``#VALUE!`` in the cell and a full entry in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kpi_udfs import cells, settings
+from kpi_udfs.cells import Context
+from kpi_udfs.errors import CellError, ConfigError
+from kpi_udfs.kinds import Amount, Kind
+from kpi_udfs.messages import Sentence, say, say_all, text, write
+from kpi_udfs.registry import Block, KpiSpec, Measure, Required
+
+log = logging.getLogger("kpi_udfs")
+
+TOO_MANY = text("calls.too_many", "{kpi} takes {allowed:count} arguments at most; {given:count} were given.")
+UNEXPECTED = text(
+    "calls.unexpected", "{kpi} met an error of its own; the log of kpi_udfs has the details. Please report it."
+)
+BAD_CONFIG = text("calls.bad_config", "The configuration can't be used: {problem}")
+CURRENCIES_DIFFER = text(
+    "calls.currencies_differ",
+    "{first} is in {first_currency} and {second} in {second_currency}: amounts of one currency belong together.",
+)
+WARNING = text("explain.warning", "Note: {note}")
+DAYS_VALUE = text("explain.days", "{days:days} days")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call came to. ``result``: a measure, a block, or the error with its reason."""
+
+    spec: KpiSpec
+    result: Measure | Block | CellError
+    notes: tuple[Sentence, ...]
+    context: Context
+
+    @property
+    def cell(self) -> Any:
+        """What belongs in the cell: a number or text, rows of cells, or a :class:`CellError`."""
+        result = self.result
+        if isinstance(result, Measure):
+            return result.value
+        return result.rows if isinstance(result, Block) else result
+
+    @property
+    def explanation(self) -> str:
+        """In words, beginning with the value it explains."""
+        locale = self.context.settings.language
+        result = self.result
+        if isinstance(result, CellError):
+            return f"{result.code}: {say(result.reason, locale)}"
+        notes = [WARNING(note=note) for note in (*result.warnings, *self.notes)]
+        told = say_all([*result.working, *notes], locale)
+        if isinstance(result, Block):
+            return told
+        return f"{shown(result, self.spec.shows, locale)}: {told}" if told else str(result.value)
+
+
+def shown(measure: Measure, kind: Kind, locale: str | None) -> str:
+    """A result as its kind is written in the reader's language."""
+    if isinstance(measure.value, str):
+        return measure.value
+    if kind.name == "days":
+        return say(DAYS_VALUE(days=measure.value), locale)
+    if measure.currency:
+        from babel.numbers import format_currency
+
+        return format_currency(measure.value, measure.currency, locale=(locale or "en").replace("-", "_"))
+    return write(measure.value, kind.written, locale)
+
+
+def context_now(*, date1904: bool | None = None, com: bool = False) -> Context | CellError:
+    """The context of a call made now, under the configuration in force."""
+    try:
+        current = settings.current()
+    except ConfigError as error:
+        return CellError.value(BAD_CONFIG(problem=str(error.problems[0])))
+    if date1904 is None:
+        date1904 = current.date_system == 1904
+    return Context(current, date1904=date1904, com=com)
+
+
+def call(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError) -> Any:
+    """What belongs in the cell for these arguments, as a host sent them."""
+    return answer(spec, arguments, context).cell
+
+
+def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError) -> Answer:
+    """The answer with everything needed to explain it. Never raises."""
+    notes: list[Sentence] = []
+    if isinstance(context, CellError):
+        return Answer(spec, context, (), Context(settings.Settings()))
+    result: Measure | Block | CellError
+    try:
+        bound = _bind(spec, arguments, context, notes)
+        extra = {"context": context} if spec.wants_context else {}
+        result = spec.function(*bound, **extra)
+    except CellError as error:
+        result = error
+    except Exception:
+        log.exception("unexpected error in %s", spec.name)
+        result = CellError.value(UNEXPECTED(kpi=spec.name))
+    if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
+        log.error("%s gave %r", spec.name, result.value)
+        result = CellError.value(UNEXPECTED(kpi=spec.name))
+    return Answer(spec, result, tuple(notes), context)
+
+
+def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]) -> list[Any]:
+    params = spec.params
+    if len(arguments) > len(params) and not spec.repeats:
+        surplus = arguments[len(params) :]
+        if not all(cells.is_left_out(raw, context) for raw in surplus):
+            raise CellError.value(TOO_MANY(kpi=spec.name, allowed=len(params), given=len(arguments)))
+    bound: list[Any] = []
+    money: tuple[str, str] | None = None
+    for index, param in enumerate(params):
+        if param.repeats:
+            bound.extend(arguments[index:])
+            break
+        raw = arguments[index] if index < len(arguments) else None
+        if param.default is not Required and cells.is_left_out(raw, context):
+            bound.append(param.default)
+            continue
+        if index >= len(arguments) or (context.com and raw == cells.COM_MISSING and type(raw) is int):
+            raise CellError.value(cells.MISSING(argument=param.name, help=param.help))
+        value = cells.read(raw, param, context, notes)
+        if type(value) is Amount and value.currency:
+            if money and money[1] != value.currency:
+                first, first_currency = money
+                raise CellError.value(
+                    CURRENCIES_DIFFER(
+                        first=first, first_currency=first_currency, second=param.name, second_currency=value.currency
+                    )
+                )
+            money = (param.name, value.currency)
+        bound.append(value)
+    return bound
+
+
+def in_language(context: Context, language: str) -> Context:
+    """The same context, speaking ``language``."""
+    return replace(context, settings=replace(context.settings, language=language))

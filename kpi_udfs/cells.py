@@ -1,0 +1,634 @@
+"""Cells to values: the only module that knows what hosts really send.
+
+A blank may be ``None``, ``""`` or NaN; a date a serial, a datetime or a text; an error cell a
+mapping, a text or (on Windows COM) a negative whole number; a currency cell a Decimal; a range a
+scalar, a row or rows. By the time a KPI runs there are numbers, day numbers, words and tables.
+Whatever can't be read raises a :class:`CellError` that names the cell's position and its content.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import chain
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from kpi_udfs.errors import NA, VALUE, CellError
+from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData
+from kpi_udfs.messages import Sentence, Text, text
+from kpi_udfs.settings import Settings
+
+if TYPE_CHECKING:
+    from kpi_udfs.registry import Param
+    from kpi_udfs.written import WrittenNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a call comes from. ``com``: values arrive through Windows COM, where an error cell is
+    a negative whole number and dates carry a time zone that means nothing."""
+
+    settings: Settings
+    date1904: bool = False
+    com: bool = False
+
+
+ERROR_CELL = text("cells.error_cell", "{place} holds the error {code}.")
+MISSING = text("cells.missing", "{argument} is missing: {help}")
+NOT_A_NUMBER = text("cells.not_a_number", '{place} holds "{content}", which is not a number.')
+NOT_A_DATE = text("cells.not_a_date", '{place} holds "{content}", which is not a date.')
+NOT_A_DATE_HERE = text(
+    "cells.not_a_date_here", '{place} holds "{content}", which is not a date as {language} writes dates.'
+)
+AMBIGUOUS_NUMBER = text(
+    "cells.ambiguous_number",
+    '{place} holds the text "{content}", which languages read as different numbers. '
+    "Set your language in settings.yaml, or turn the text into a number.",
+)
+AMBIGUOUS_DATE = text(
+    "cells.ambiguous_date",
+    '{place} holds the text "{content}", which languages read as different days. '
+    "Set your language in settings.yaml, or turn the text into a date.",
+)
+MIXED_STYLES = text(
+    "cells.mixed_styles",
+    '{argument} mixes number styles: "{foreign}" is not written as {language} writes numbers, so '
+    '"{ambiguous}" can\'t be read for certain.',
+)
+MIXTURE = text(
+    "cells.mixture",
+    '{argument} mixes numbers ({number}) and text that is no number ("{word}"): numbers are summed, '
+    "texts are counted, but not both.",
+)
+TWO_CURRENCIES = text("cells.two_currencies", "{argument} mixes the currencies {first} and {second}.")
+OUT_OF_BOUNDS = text("cells.negative", "{place} holds {value:number}; it can't be below {minimum:number}.")
+ABOVE_BOUND = text("cells.above", "{place} holds {value:number}; it can't be above {maximum:number}.")
+MARGIN_HINT = text("cells.margin", "Write 60% or 0.6 for sixty percent.")
+NOT_WHOLE = text("cells.not_whole", "{place} holds {value:number}; a whole number belongs here.")
+NO_NUMBERS = text("cells.no_numbers", "{argument} holds no numbers yet: all its cells are blank.")
+TOO_MANY_CELLS = text("cells.too_many_cells", "{argument} is a range; one cell belongs here.")
+UNKNOWN_CHOICE = text("cells.unknown_choice", '{argument} can\'t be "{content}". Write {choices:list}.')
+UNKNOWN_CHOICE_NEAR = text(
+    "cells.unknown_choice_near",
+    '{argument} can\'t be "{content}". Did you mean "{nearest}"? Write {choices:list}.',
+)
+NO_KNOWN_OUTCOME = text(
+    "cells.no_known_outcome",
+    "No cell of {argument} is a word known as won or lost. Found: {words:list}. The words are listed "
+    "in outcomes.yaml.",
+)
+NO_OUTCOMES = text("cells.no_outcomes", "{argument} holds no outcomes yet: all its cells are blank.")
+NO_TABLE = text("cells.no_table", "{argument} should be a table with its header row.")
+READ_AS = text(
+    "cells.read_as",
+    '{argument}: texts read as {language} writes numbers, such as "{content}": {number:count}. Another language '
+    "would read other numbers.",
+)
+READ_DATES_AS = text(
+    "cells.read_dates_as",
+    '{argument}: texts read as {language} writes dates, such as "{content}": {number:count}. Another language '
+    "would read other days.",
+)
+READ_FOREIGN = text(
+    "cells.read_foreign",
+    '{argument}: texts such as "{content}" are not written as {language} writes numbers; they can be read only '
+    "one way.",
+)
+LOOK_LIKE_IDS = text(
+    "cells.look_like_ids",
+    "{argument}: the numbers were summed, but all are different whole numbers above 1,000 and look "
+    "like identifiers.",
+)
+COUNTED = text("cells.counted", "{argument}: different texts counted: {number:count}.")
+ALL_BLANK = text("cells.all_blank", "{argument} is blank and was read as 0.")
+PLACE_CELL = text("cells.place.cell", "{argument}")
+PLACE_ROW = text("cells.place.row", "Row {row} of {argument}")
+PLACE_BLOCK = text("cells.place.block", "Row {row}, column {column} of {argument}")
+
+# ------------------------------------------------------------------------------ error cells
+
+#: Codes of error cells as Windows COM sends them (0x800A0000 + the number of xlErr…).
+COM_ERRORS: Mapping[int, str] = {
+    number - 2146828288: code
+    for number, code in {
+        2000: "#NULL!", 2007: "#DIV/0!", 2015: "#VALUE!", 2023: "#REF!", 2029: "#NAME?",
+        2036: "#NUM!", 2042: "#N/A", 2043: "#GETTING_DATA", 2045: "#SPILL!", 2046: "#CONNECT!",
+        2047: "#BLOCKED!", 2048: "#UNKNOWN!", 2049: "#FIELD!", 2050: "#CALC!", 2051: "#BUSY!",
+        2222: "#PYTHON!",
+    }.items()
+}  # fmt: skip
+#: What COM sends for an argument that was left out.
+COM_MISSING = -2147352572
+
+#: Error kinds as the headless engine names them.
+ENGINE_ERRORS: Mapping[str, str] = {
+    "Div": "#DIV/0!", "Na": "#N/A", "Name": "#NAME?", "Null": "#NULL!", "Num": "#NUM!", "Ref": "#REF!",
+    "Value": "#VALUE!", "Spill": "#SPILL!", "Calc": "#CALC!", "Circ": "#CIRC!", "NImpl": "#N/IMPL!",
+    "Cancelled": "#CANCELLED!", "Error": "#ERROR!",
+}  # fmt: skip
+
+#: Error cells that arrive as text, also as German, French and Italian Excel write them.
+ERROR_TEXTS: Mapping[str, str] = {
+    **{code: code for code in (*COM_ERRORS.values(), *ENGINE_ERRORS.values())},
+    "#WERT!": "#VALUE!", "#BEZUG!": "#REF!", "#ZAHL!": "#NUM!", "#NV": "#N/A", "#ÜBERLAUF!": "#SPILL!",
+    "#VALEUR!": "#VALUE!", "#NOMBRE!": "#NUM!", "#NUL!": "#NULL!", "#NOM?": "#NAME?",
+    "#VALORE!": "#VALUE!", "#RIF!": "#REF!", "#NULLO!": "#NULL!", "#NOME?": "#NAME?", "#N/D": "#N/A",
+}  # fmt: skip
+
+
+def error_code(cell: Any, context: Context) -> str | None:
+    """The code if ``cell`` is an error cell of any host, else None."""
+    if isinstance(cell, str):
+        return ERROR_TEXTS.get(cell.strip()) if "#" in cell else None
+    if isinstance(cell, Mapping):
+        code = cell.get("basicValue") or cell.get("errorType") or cell.get("kind")
+        return ENGINE_ERRORS.get(str(code)) or ERROR_TEXTS.get(str(code), VALUE)
+    if isinstance(cell, CellError):
+        return cell.code
+    if context.com and type(cell) is int:
+        return COM_ERRORS.get(cell)
+    return None
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell holds nothing, in any host's way of saying so."""
+    if cell is None or cell == "":
+        return True
+    if isinstance(cell, str):
+        return not cell.strip()
+    return isinstance(cell, float) and cell != cell
+
+
+def is_left_out(raw: Any, context: Context) -> bool:
+    """Whether an argument counts as omitted: hosts can't tell omitted, blank and 0 apart."""
+    if isinstance(raw, list | tuple):
+        return len(raw) == 1 and is_left_out(raw[0], context)
+    if isinstance(raw, bool):
+        return False
+    if isinstance(raw, int | float) and (raw == 0 or (context.com and raw == COM_MISSING)):
+        return True
+    return is_blank(raw)
+
+
+# --------------------------------------------------------------------------------- ranges
+
+
+class Range:
+    """The cells of one argument, in reading order, and the words for where each one lies."""
+
+    __slots__ = ("argument", "columns", "flat")
+
+    def __init__(self, raw: Any, argument: str) -> None:
+        self.argument = argument
+        if not isinstance(raw, list | tuple):
+            self.flat: Sequence[Any] = (raw,)
+            self.columns = 1
+        elif raw and isinstance(raw[0], list | tuple):
+            # One column is by far the most frequent range.
+            self.columns = len(raw[0])
+            self.flat = list(chain.from_iterable(raw))
+        else:
+            self.flat = raw
+            self.columns = 1
+
+    def place(self, index: int) -> Sentence:
+        """Where cell number ``index`` lies, as the user counts."""
+        if len(self.flat) == 1:
+            return PLACE_CELL(argument=self.argument)
+        row, column = divmod(index, max(self.columns, 1))
+        if self.columns == 1:
+            return PLACE_ROW(row=row + 1, argument=self.argument)
+        return PLACE_BLOCK(row=row + 1, column=column + 1, argument=self.argument)
+
+
+def read(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
+    """The value that ``raw`` cells are for ``param``; what deserves saying goes into ``notes``."""
+    return _READERS[param.kind.shape](raw, param, context, notes)
+
+
+def _refuse_error(cell: Any, cells: Range, index: int, context: Context) -> None:
+    code = error_code(cell, context)
+    if code:
+        raise CellError(code, ERROR_CELL(place=cells.place(index), code=code))
+
+
+def _shown(cell: Any) -> str:
+    """A cell's content as its owner would recognise it."""
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def _language(context: Context) -> Text | str:
+    from kpi_udfs.messages import language_of
+
+    locale = context.settings.language
+    if locale is None or language_of(locale) not in locale.lower():
+        return locale or "en"
+    return LANGUAGE_NAMES[language_of(locale)]
+
+
+LANGUAGE_NAMES = {
+    "en": text("language.en", "English"),
+    "de": text("language.de", "German"),
+    "fr": text("language.fr", "French"),
+    "it": text("language.it", "Italian"),
+    "id": text("language.id", "Indonesian"),
+}
+
+# --------------------------------------------------------------------------------- amounts
+
+
+def _read_amount(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Amount:
+    """Numbers are summed; for counts, texts that are no numbers are counted once each."""
+    kind = param.kind
+    if type(raw) is float and raw == raw and not math.isinf(raw):
+        if kind.minimum is not None and raw < kind.minimum:
+            _check_bounds([raw], Range(raw, param.name), kind)
+        return Amount(raw, (raw,))
+    cells = Range(raw, param.name)
+    gathered = _Gathered(cells, kind, context)
+    if not gathered.only_numbers():
+        gathered.one_by_one()
+    return gathered.amount(notes)
+
+
+class _Gathered:
+    """What a range of amounts turned out to hold."""
+
+    def __init__(self, cells: Range, kind: Kind, context: Context) -> None:
+        self.cells, self.kind, self.context = cells, kind, context
+        self.parts: Sequence[float | None] = ()
+        self.words: dict[str, int] = {}
+        self.currencies: dict[str, int] = {}
+        self.ambiguous: list[str] = []
+        self.foreign: list[str] = []
+
+    def only_numbers(self) -> bool:
+        """The fast way: a range of plain numbers and blanks, finite and within bounds."""
+        flat = self.cells.flat
+        types = set(map(type, flat))
+        if not types <= {float, int, type(None)} or (self.context.com and int in types):
+            return False
+        numbers = [cell for cell in flat if cell is not None] if type(None) in types else flat
+        if not math.isfinite(sum(numbers)):  # NaN is a blank, infinity an error: look at each
+            return False
+        if self.kind.minimum is not None and min(numbers, default=0) < self.kind.minimum:
+            return False
+        self.parts = flat
+        return True
+
+    def one_by_one(self) -> None:
+        parts: list[float | None] = []
+        for index, cell in enumerate(self.cells.flat):
+            _refuse_error(cell, self.cells, index, self.context)
+            parts.append(None if is_blank(cell) else self._number(cell, index))
+        self.parts = parts
+        _check_bounds(parts, self.cells, self.kind)
+
+    def _number(self, cell: Any, index: int) -> float | None:
+        if isinstance(cell, str):
+            return self._written(cell, index)
+        number = as_number(cell)
+        if number is None:
+            raise CellError.value(NOT_A_NUMBER(place=self.cells.place(index), content=_shown(cell)))
+        return number
+
+    def _written(self, cell: str, index: int) -> float | None:
+        number = written_number(cell, self.context)
+        counts = self.kind.name == "count"
+        if number == "unreadable" or (counts and not isinstance(number, str) and number.currency):
+            if not counts:
+                place = self.cells.place(index)
+                raise CellError.value(NOT_A_NUMBER(place=place, content=_shown(cell)))
+            self.words[cell.strip()] = index
+            return None
+        if isinstance(number, str):
+            place = self.cells.place(index)
+            raise CellError.value(AMBIGUOUS_NUMBER(place=place, content=_shown(cell)))
+        if number.ambiguous:
+            self.ambiguous.append(cell.strip())
+        if number.foreign:
+            self.foreign.append(cell.strip())
+        if number.currency:
+            self.currencies[number.currency] = index
+        return number.value
+
+    def amount(self, notes: list[Sentence]) -> Amount:
+        name = self.cells.argument
+        numbers = [part for part in self.parts if part is not None and part == part]
+        if self.words and numbers:
+            word = next(iter(self.words))
+            raise CellError.value(MIXTURE(argument=name, number=_plain_number(numbers[0]), word=_shown(word)))
+        if len(self.currencies) > 1:
+            first, second, *_ = self.currencies
+            raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
+        self._say_how_texts_were_read(notes)
+        if self.words:
+            notes.append(COUNTED(argument=name, number=len(self.words)))
+            return Amount(len(self.words), (), frozenset(self.words))
+        if not numbers:
+            # One blank cell is 0 in some hosts and so in all; a blank range is no data.
+            if len(self.cells.flat) > 1 and self.kind.name == "money":
+                raise CellError(NA, NO_NUMBERS(argument=name))
+            notes.append(ALL_BLANK(argument=name))
+        elif self.kind.name == "count" and _look_like_identifiers(numbers):
+            notes.append(LOOK_LIKE_IDS(argument=name))
+        return Amount(math.fsum(numbers), self.parts, currency=next(iter(self.currencies), None))
+
+    def _say_how_texts_were_read(self, notes: list[Sentence]) -> None:
+        name, language = self.cells.argument, _language(self.context)
+        if self.ambiguous and self.foreign:
+            raise CellError.value(
+                MIXED_STYLES(argument=name, foreign=self.foreign[0], ambiguous=self.ambiguous[0], language=language)
+            )
+        if self.ambiguous:
+            number = len(self.ambiguous)
+            notes.append(READ_AS(argument=name, number=number, content=self.ambiguous[0], language=language))
+        if self.foreign:
+            notes.append(READ_FOREIGN(argument=name, content=self.foreign[0], language=language))
+
+
+def _look_like_identifiers(numbers: Sequence[float]) -> bool:
+    return (
+        len(numbers) > 1
+        and min(numbers) > 1000
+        and all(number == int(number) for number in numbers)
+        and len(set(numbers)) == len(numbers)
+    )
+
+
+def as_number(cell: Any) -> float | None:
+    """A finite number of any numeric type (booleans are none), else None."""
+    if isinstance(cell, bool) or not isinstance(cell, Real | Decimal):
+        return None
+    try:
+        number = float(cell)
+    except (OverflowError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def written_number(cell: str, context: Context) -> WrittenNumber | str:
+    """The number a text is, or why it is none (see :mod:`kpi_udfs.written`)."""
+    from kpi_udfs.written import read_number
+
+    if len(cell) > 100:
+        return "unreadable"
+    return read_number(cell, context.settings.language)
+
+
+def _plain_number(number: float) -> str:
+    return f"{number:.15g}"
+
+
+def _check_bounds(numbers: Iterable[float | None], cells: Range, kind: Kind) -> None:
+    for index, number in enumerate(numbers):
+        if number is None:
+            continue
+        if kind.minimum is not None and number < kind.minimum:
+            raise CellError.num(OUT_OF_BOUNDS(place=cells.place(index), value=number, minimum=kind.minimum))
+        if kind.maximum is not None and number > kind.maximum:
+            reason = ABOVE_BOUND(place=cells.place(index), value=number, maximum=kind.maximum)
+            if kind.name == "margin":
+                reason = MARGIN_REASON(bound=reason, hint=MARGIN_HINT)
+            raise CellError.num(reason)
+        if kind.whole and number != int(number):
+            raise CellError.num(NOT_WHOLE(place=cells.place(index), value=number))
+
+
+MARGIN_REASON = text("cells.margin_reason", "{bound} {hint}")
+
+
+def _one_cell(raw: Any, param: Param, context: Context) -> tuple[Any, Range]:
+    """The single cell that an option is."""
+    cells = Range(raw, param.name)
+    if len(cells.flat) != 1:
+        raise CellError.value(TOO_MANY_CELLS(argument=param.name))
+    _refuse_error(cells.flat[0], cells, 0, context)
+    return cells.flat[0], cells
+
+
+def _read_number(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> float:
+    cell, cells = _one_cell(raw, param, context)
+    number: float | None
+    if isinstance(cell, str):
+        read = written_number(cell, context)
+        if read == "ambiguous":
+            raise CellError.value(AMBIGUOUS_NUMBER(place=cells.place(0), content=_shown(cell)))
+        number = None if isinstance(read, str) else read.value
+    else:
+        number = as_number(cell)
+    if number is None:
+        raise CellError.value(NOT_A_NUMBER(place=cells.place(0), content=_shown(cell)))
+    _check_bounds([number], cells, param.kind)
+    return number
+
+
+# ----------------------------------------------------------------------------------- dates
+
+#: The day before serial 1: 1900-01-01 in the 1900 system is ordinal 693596.
+_EPOCH_1900 = date(1899, 12, 31).toordinal()
+_EPOCH_1904 = date(1904, 1, 1).toordinal()
+_LAST_SERIAL = 2958465  # 9999-12-31
+
+
+def day_number(serial: float, context: Context) -> int | None:
+    """The day (``date.toordinal``) of a date serial, or None where it is none.
+
+    The 1900 system counts a 29 February 1900 that never was: serial 60 is no day, and those
+    before it lie one day later than the rest would have them.
+    """
+    if not 0 <= serial < _LAST_SERIAL + 1:
+        return None
+    whole = int(serial)
+    if context.date1904:
+        return _EPOCH_1904 + whole
+    if whole > 60:
+        return _EPOCH_1900 + whole - 1
+    return _EPOCH_1900 + whole if 1 <= whole < 60 else None
+
+
+def day_of(cell: Any, cells: Range, index: int, context: Context, unclear: list[str]) -> int:
+    """The day number of one filled cell; the texts that needed a language go into ``unclear``."""
+    _refuse_error(cell, cells, index, context)
+    place = cells.place(index)
+    if isinstance(cell, datetime):
+        return _local_day(cell, context)
+    if isinstance(cell, date):
+        return cell.toordinal()
+    if isinstance(cell, str):
+        return _written_day(cell, place, context, unclear)
+    number = as_number(cell)
+    day = None if number is None else day_number(number, context)
+    if day is None:
+        raise CellError.value(NOT_A_DATE(place=place, content=_shown(cell)))
+    return day
+
+
+def _local_day(moment: datetime, context: Context) -> int:
+    """The calendar day in the configured time zone; a time without zone is local already."""
+    if moment.tzinfo is not None and not context.com:
+        from zoneinfo import ZoneInfo
+
+        try:
+            moment = moment.astimezone(ZoneInfo(context.settings.timezone))
+        except OverflowError:
+            pass  # at the very ends of the calendar there is no neighbouring day to move to
+    return moment.toordinal()
+
+
+def _written_day(cell: str, place: Sentence, context: Context, unclear: list[str]) -> int:
+    from kpi_udfs.written import read_date
+
+    read = read_date(cell, context.settings.language) if len(cell) <= 100 else "unreadable"
+    if read == "ambiguous":
+        raise CellError.value(AMBIGUOUS_DATE(place=place, content=_shown(cell)))
+    if isinstance(read, str):
+        if context.settings.language:
+            language = _language(context)
+            raise CellError.value(NOT_A_DATE_HERE(place=place, content=_shown(cell), language=language))
+        raise CellError.value(NOT_A_DATE(place=place, content=_shown(cell)))
+    if read.ambiguous:
+        unclear.append(cell.strip())
+    return _local_day(read.instant, context) if read.instant else read.day.toordinal()
+
+
+def _read_dates(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> list[int | None]:
+    return read_days(Range(raw, param.name), context, notes)
+
+
+def _read_date(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> int:
+    _, cells = _one_cell(raw, param, context)
+    (day,) = read_days(cells, context, notes)
+    assert day is not None  # a blank cell counts as omitted and never gets here
+    return day
+
+
+def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int | None]:
+    """Day numbers of a column of dates, None for blanks."""
+    flat = cells.flat
+    unclear: list[str] = []
+    if set(map(type, flat)) == {float} and not context.date1904 and all(61 <= c < _LAST_SERIAL for c in flat):
+        return [int(cell) + _EPOCH_1900 - 1 for cell in flat]
+    days = [
+        None if is_blank(cell) else day_of(cell, cells, index, context, unclear) for index, cell in enumerate(flat)
+    ]
+    if unclear:
+        notes.append(
+            READ_DATES_AS(
+                argument=cells.argument, number=len(unclear), content=unclear[0], language=_language(context)
+            )
+        )
+    return days
+
+
+def as_date(day: int) -> date:
+    """The date of a day number, for a sentence."""
+    return date.min + timedelta(days=day - 1)
+
+
+# ------------------------------------------------------------------------- words and tables
+
+
+def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Outcomes:
+    cells = Range(raw, param.name)
+    try:
+        counts = Counter(cells.flat)
+    except TypeError:  # an error cell is a mapping, which can't be counted
+        for index, cell in enumerate(cells.flat):
+            _refuse_error(cell, cells, index, context)
+        raise
+    known = context.settings.outcomes
+    meanings: dict[Any, str | None] = {}
+    understood = False
+    for cell in counts:
+        if is_blank(cell):
+            meanings[cell] = None
+        elif isinstance(cell, str) and (word := known.get(cell.strip().casefold())):
+            meanings[cell] = word
+            understood = True
+        else:
+            if error_code(cell, context):
+                _refuse_error(cell, cells, list(cells.flat).index(cell), context)
+            meanings[cell] = "open"
+    if not understood:
+        words = sorted({_shown(cell) for cell, meaning in meanings.items() if meaning})
+        if not words:
+            raise CellError(NA, NO_OUTCOMES(argument=param.name))
+        shown = words[:5] + (["…"] if len(words) > 5 else [])
+        raise CellError.value(NO_KNOWN_OUTCOME(argument=param.name, words=shown))
+    return Outcomes(cells.flat, meanings, counts)
+
+
+def _read_labels(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> list[str]:
+    cells = Range(raw, param.name)
+    labels = []
+    for index, cell in enumerate(cells.flat):
+        _refuse_error(cell, cells, index, context)
+        if not is_blank(cell):
+            labels.append(label(cell))
+    return labels
+
+
+def label(cell: Any) -> str:
+    """A cell's content as a name: a group, a stage, a header."""
+    return _shown(cell).strip() if not isinstance(cell, str) else cell.strip()
+
+
+def _read_text(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> str:
+    cell, _ = _one_cell(raw, param, context)
+    return label(cell)
+
+
+def _read_choice(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> str:
+    cell, _ = _one_cell(raw, param, context)
+    given = label(cell)
+    word = given.casefold()
+    if word in param.choices:
+        return word
+    from difflib import get_close_matches
+
+    facts = {"argument": param.name, "content": _shown(given), "choices": param.choices}
+    if near := get_close_matches(word, param.choices, n=1):
+        raise CellError.value(UNKNOWN_CHOICE_NEAR(**facts, nearest=near[0]))
+    raise CellError.value(UNKNOWN_CHOICE(**facts))
+
+
+def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> TableData:
+    if not isinstance(raw, list | tuple) or not raw:
+        if code := error_code(raw, context):
+            raise CellError(code, ERROR_CELL(place=PLACE_CELL(argument=param.name), code=code))
+        raise CellError.value(NO_TABLE(argument=param.name))
+    rows = raw if isinstance(raw[0], list | tuple) else [raw]
+    filled = [row for row in rows if not all(map(is_blank, row))]
+    if not filled:
+        raise CellError(NA, NO_NUMBERS(argument=param.name))
+    cells = Range(rows, param.name)
+    for index, cell in enumerate(filled[0]):
+        _refuse_error(cell, cells, index, context)
+    return TableData(tuple("" if is_blank(cell) else label(cell) for cell in filled[0]), filled)
+
+
+def _read_raw(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
+    return raw
+
+
+_READERS: Mapping[str, Callable[[Any, Param, Context, list[Sentence]], Any]] = {
+    "amount": _read_amount,
+    "number": _read_number,
+    "dates": _read_dates,
+    "date": _read_date,
+    "outcomes": _read_outcomes,
+    "labels": _read_labels,
+    "text": _read_text,
+    "choice": _read_choice,
+    "table": _read_table,
+    "raw": _read_raw,
+}

@@ -1,0 +1,1 @@
+"""One module per application that offers the functions; each imports only its own."""

@@ -1,0 +1,130 @@
+"""What an argument or a result is: money, a count, a share, days, dates, labels, a table.
+
+A :class:`Kind` says how cells become values (``shape``, read by :mod:`kpi_udfs.cells`), which
+bounds hold, and which number format a cell should have. The aliases at the end are what a KPI's
+signature uses: ``spend: Annotated[Money, "What the campaign cost."]``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+#: What a blank cell's place holds in a column of days or amounts.
+Blank = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of argument or result."""
+
+    name: str
+    shape: Literal["amount", "number", "dates", "date", "outcomes", "labels", "text", "choice", "table", "raw"]
+    number_format: str = "General"
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    #: How :func:`kpi_udfs.messages.write` writes such a value in a sentence.
+    written: str = "number"
+
+
+class Amount(float):
+    """The sum of a range, which remembers the cells it was made of.
+
+    ``parts``: one entry per cell in reading order, None for a blank; empty where text was counted.
+    ``names``: the distinct texts that were counted (one row per lead), else None.
+    ``currency``: ISO code, where the cells' texts named one.
+    """
+
+    __slots__ = ("currency", "names", "parts")
+
+    parts: Sequence[float | None]
+    names: frozenset[str] | None
+    currency: str | None
+
+    def __new__(
+        cls,
+        total: float,
+        parts: Sequence[float | None] = (),
+        names: frozenset[str] | None = None,
+        currency: str | None = None,
+    ) -> Amount:
+        self = super().__new__(cls, total)
+        self.parts, self.names, self.currency = parts, names, currency
+        return self
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The outcome column of a deal list: each cell won, lost, open or blank."""
+
+    cells: Sequence[Any]
+    meanings: Mapping[Any, str | None]
+    counts: Counter[Any]
+
+    @cached_property
+    def each(self) -> list[str | None]:
+        """``won``, ``lost`` or ``open`` for each cell; None for a blank."""
+        return [self.meanings[cell] for cell in self.cells]
+
+    @cached_property
+    def tally(self) -> Counter[str]:
+        """How many are won, lost and open."""
+        tally: Counter[str] = Counter()
+        for cell, count in self.counts.items():
+            meaning = self.meanings[cell]
+            if meaning:
+                tally[meaning] += count
+        return tally
+
+    @cached_property
+    def open_words(self) -> Counter[str]:
+        """The words read as open, with how often each occurs."""
+        words: Counter[str] = Counter()
+        for cell, count in self.counts.items():
+            if self.meanings[cell] == "open":
+                shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+                words[shown.strip()] += count
+        return words
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A table as the user gave it: header texts and rows of raw cells, blank rows dropped."""
+
+    headers: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+
+
+MONEY = Kind("money", "amount", "#,##0.00", written="amount")
+COUNT = Kind("count", "amount", "#,##0", minimum=0, written="count")
+PERCENT = Kind("percent", "number", "0.0%", written="percent")
+MARGIN = Kind("margin", "number", "0.0%", minimum=0, maximum=1, written="percent")
+RATIO = Kind("ratio", "number", "0.00", written="number")
+DAYS = Kind("days", "number", "0.0", minimum=0, written="days")
+PERIODS = Kind("periods", "number", "0", minimum=0, maximum=1000, whole=True, written="count")
+DATES = Kind("dates", "dates", "yyyy-mm-dd", written="date")
+DATE = Kind("date", "date", "yyyy-mm-dd", written="date")
+OUTCOMES = Kind("outcomes", "outcomes")
+LABELS = Kind("labels", "labels")
+TEXT = Kind("text", "text")
+CHOICE = Kind("choice", "choice")
+TABLE = Kind("table", "table")
+RAW = Kind("raw", "raw")
+
+Money = Annotated[Amount, MONEY]
+Count = Annotated[Amount, COUNT]
+Margin = Annotated[float, MARGIN]
+Periods = Annotated[float, PERIODS]
+#: Day numbers (``date.toordinal``), None for a blank.
+DayNumbers = Annotated[Sequence[int | None], DATES]
+#: One day, as a day number.
+DayNumber = Annotated[int, DATE]
+OutcomeCells = Annotated[Outcomes, OUTCOMES]
+Labels = Annotated[Sequence[str], LABELS]
+Word = Annotated[str, TEXT]
+Table = Annotated[TableData, TABLE]
+Cells = Annotated[Any, RAW]

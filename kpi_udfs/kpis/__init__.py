@@ -1,0 +1,9 @@
+"""The KPIs, a module per business question. Importing this package fills the registry.
+
+The order of the imports is the order of the catalogue.
+"""
+
+from kpi_udfs.kpis import costs, conversion, sales, cycle, retention, revenue, about  # noqa: I001
+# Catalogue order, not alphabetical, hence the exemption above.
+
+__all__ = ["about", "conversion", "costs", "cycle", "retention", "revenue", "sales"]

@@ -1,0 +1,122 @@
+"""Where does this number come from?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from kpi_udfs import calls
+from kpi_udfs.cells import Context
+from kpi_udfs.errors import VALUE, CellError
+from kpi_udfs.kinds import TEXT, Cells, Word
+from kpi_udfs.messages import language_of, say, text
+from kpi_udfs.registry import KPIS, Example, KpiSpec, Measure, kpi
+
+UNKNOWN_KPI = text("about.unknown_kpi", 'There is no KPI "{name}".')
+UNKNOWN_KPI_NEAR = text("about.unknown_kpi_near", 'There is no KPI "{name}". Did you mean {nearest}?')
+UNKNOWN_LANGUAGE = text("about.unknown_language", '"{language}" is no language. Write en, de, fr, it or id.')
+DEFINITION = text("about.definition", "{signature}: {tooltip} {definition}")
+VERSION = text("about.version", "kpi_udfs {version}, configuration {fingerprint}")
+
+
+@kpi(
+    shows=TEXT,
+    examples=[
+        Example(
+            kpi="WIN_RATIO",
+            arguments=[["won", "won", "won", "lost", "open"]],
+            gives="75.0%: 3 won of 4 closed deals. Open and left out: 1, namely open (1).",
+            because="the words for WIN_RATIO of the same cells",
+        ),
+        Example(
+            kpi="COST_PER_LEAD",
+            arguments=[1200, 0],
+            gives="#DIV/0!: There are no leads to divide the spend by.",
+            because="an error is explained too",
+        ),
+        Example(kpi="WIN_RATE", gives=VALUE, because="there is no KPI of that name"),
+    ],
+)
+def kpi_explain(
+    kpi: Annotated[Word, 'Name of the KPI, in quotes: "WIN_RATIO".'],
+    *arguments: Annotated[Cells, "The same arguments, in the same order, as in the formula to explain."],
+    context: Context,
+) -> Measure:
+    """Says in words how a KPI's number was made.
+
+    Give it a KPI's name and the same arguments: the answer begins with the value and names
+    numerator, denominator, definition used, and the rows left out and why.
+
+    Shapes: a name, then any cells. Errors: ``#VALUE!`` for an unknown name; an error of the
+    explained KPI is told in words. Source: this package.
+    """
+    return Measure(calls.answer(find(kpi), arguments, context).explanation)
+
+
+@kpi(
+    shows=TEXT,
+    examples=[
+        Example(
+            kpi="RETURN_ON_AD_SPEND",
+            gives="RETURN_ON_AD_SPEND(revenue, spend): Revenue per unit of advertising spend (ROAS). Revenue divided "
+            "by spend. 1.0 means that as much came in as was spent, before any cost of the goods.",
+            because="call, tooltip and definition",
+        ),
+        Example(
+            kpi="RETURN_ON_AD_SPEND",
+            language="en",
+            gives="RETURN_ON_AD_SPEND(revenue, spend): Revenue per unit of advertising spend (ROAS). Revenue divided "
+            "by spend. 1.0 means that as much came in as was spent, before any cost of the goods.",
+            because="in a language of your choice",
+        ),
+    ],
+)
+def kpi_definition(
+    kpi: Annotated[Word, 'Name of the KPI, in quotes: "WIN_RATIO".'],
+    language: Annotated[Word | None, "en, de, fr, it or id; without it, the configured language."] = None,
+    *,
+    context: Context,
+) -> Measure:
+    """Says what a KPI means and how it is defined.
+
+    The definition as this package computes it, in your language.
+
+    Shapes: two words. Errors: ``#VALUE!`` for an unknown name or language. Source: this package.
+    """
+    from kpi_udfs.written import known_locale
+
+    spec = find(kpi)
+    if language is not None and not (known_locale(language) and language_of(language) in language.lower()):
+        raise CellError.value(UNKNOWN_LANGUAGE(language=language))
+    locale = language or context.settings.language
+    said = DEFINITION(signature=spec.signature, tooltip=spec.tooltip, definition=spec.definition)
+    return Measure(say(said, locale))
+
+
+@kpi(
+    shows=TEXT,
+    examples=[Example(gives=..., because="two desks with different settings see different fingerprints")],
+)
+def kpi_version(*, context: Context) -> Measure:
+    """Version of the functions and a fingerprint of the configuration in force.
+
+    Two desks that show different numbers for the same cells can compare this text: it differs
+    where the version or the settings differ.
+
+    Shapes: no arguments. Errors: none. Source: this package.
+    """
+    from importlib.metadata import version
+
+    said = VERSION(version=version("kpi_udfs"), fingerprint=context.settings.fingerprint)
+    return Measure(say(said, context.settings.language))
+
+
+def find(name: Any) -> KpiSpec:
+    """The KPI of that name; ``#VALUE!`` with the nearest one where there is none."""
+    wanted = str(name).strip().upper().removeprefix("=").partition("(")[0]
+    if wanted in KPIS:
+        return KPIS[wanted]
+    from difflib import get_close_matches
+
+    if near := get_close_matches(wanted, KPIS, n=1):
+        raise CellError.value(UNKNOWN_KPI_NEAR(name=name, nearest=near[0]))
+    raise CellError.value(UNKNOWN_KPI(name=name))

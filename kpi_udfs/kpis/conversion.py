@@ -1,0 +1,487 @@
+"""How many get from one step to the next?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from kpi_udfs import cells
+from kpi_udfs.cells import Context
+from kpi_udfs.errors import DIV0, CellError
+from kpi_udfs.kinds import (
+    COUNT,
+    DAYS,
+    PERCENT,
+    RATIO,
+    TABLE,
+    TEXT,
+    Count,
+    Labels,
+    Table,
+    TableData,
+    Word,
+)
+from kpi_udfs.kpis.shares import ratio
+from kpi_udfs.messages import Sentence, say, text
+from kpi_udfs.registry import Block, Example, Measure, kpi
+from kpi_udfs.settings import fold
+
+RATE_WORKING = text("CONVERSION_RATE.working", "{top:count} of {bottom:count} reached the next step.")
+RATE_NOTHING = text("CONVERSION_RATE.nothing", "Nobody entered, so there is nothing to divide by.")
+RATE_ABOVE = text("CONVERSION_RATE.above", "more reached the step than entered; are both from the same period?")
+LEADS_WORKING = text("LEADS_PER_SALE.working", "{top:count} leads ÷ {bottom:count} sales.")
+LEADS_NOTHING = text("LEADS_PER_SALE.nothing", "There are no sales to divide the leads by.")
+
+
+@kpi(
+    shows=PERCENT,
+    examples=[
+        Example(entered=8000, reached=842, gives=0.10525, because="842 of 8,000"),
+        Example(
+            entered=["ada", "ben", "cem", "dia"],
+            reached=["ben"],
+            gives=0.25,
+            because="1 of 4 different names",
+        ),
+        Example(entered=0, reached=0, gives=DIV0, because="nobody entered"),
+    ],
+)
+def conversion_rate(
+    entered: Annotated[Count, "How many entered the step: a number, or a column with one name or ID each."],
+    reached: Annotated[Count, "How many of them reached the next step: a number, or one name or ID each."],
+) -> Measure:
+    """Share of those who entered that reached the next step.
+
+    Reached divided by entered, both of the same period or, better, of the same group of people.
+
+    Shapes: numbers or columns. Unit: share, 0 to 1. Errors: ``#DIV/0!`` when nobody entered.
+    Source: common field definition.
+    """
+    above = (RATE_ABOVE(),) if reached > entered else ()
+    return ratio(reached, entered, RATE_WORKING, RATE_NOTHING, warnings=above)
+
+
+@kpi(
+    shows=RATIO,
+    examples=[
+        Example(leads=120, sales=8, gives=15.0, because="120 leads ÷ 8 sales"),
+        Example(leads=120, sales=0, gives=DIV0, because="nothing was sold"),
+    ],
+)
+def leads_per_sale(
+    leads: Annotated[Count, "Leads of the period: their number, or a column with one name or ID per lead."],
+    sales: Annotated[Count, "Sales of the same period: their number, or a column with one name or ID per sale."],
+) -> Measure:
+    """How many leads it takes to make one sale.
+
+    Leads divided by sales: the inverse of the conversion rate from lead to sale.
+
+    Shapes: numbers or columns. Unit: leads. Errors: ``#DIV/0!`` without sales. Source: common
+    field definition.
+    """
+    return ratio(leads, sales, LEADS_WORKING, LEADS_NOTHING)
+
+
+# ------------------------------------------------------------------------------------ funnel
+
+STAGE = text("FUNNEL.column.stage", "Stage")
+NUMBER = text("FUNNEL.column.count", "Count")
+STEP_RATE = text("FUNNEL.column.step_rate", "Step rate")
+CUMULATIVE_RATE = text("FUNNEL.column.cumulative_rate", "Cumulative rate")
+DROP_OFF = text("FUNNEL.column.drop_off", "Drop-off")
+MEDIAN_DAYS = text("FUNNEL.column.median_days", "Median days")
+NO_GROUP = text("FUNNEL.no_group", "(blank)")
+
+OVERALL = text("FUNNEL.overall", "{rate:percent}: {last:count} of {first:count} came from {first_stage} to {last_stage}.")
+EMPTY = text("FUNNEL.empty", "Nobody entered the first stage, {first_stage}.")
+FURTHEST = text("FUNNEL.furthest", "Counted in a stage: everyone whose furthest stage is this one or a later one.")
+STRICT = text("FUNNEL.strict", "Counted in a stage: everyone who reached it and every stage before, in order.")
+ANY = text("FUNNEL.any", "Counted in a stage: everyone who entered it, in whatever order.")
+BLOCK = text("FUNNEL.block", "The counts were taken as given.")
+NO_STAGE = text("FUNNEL.no_stage", "rows that reached no stage, left out: {rows:count}.")
+BACKWARDS = text(
+    "FUNNEL.backwards", "steps that end before they begin, left out of the median days: {steps:count}."
+)
+RISING = text("FUNNEL.rising", "{stage} has more than the stage before it; are both from the same group?")
+NOTHING_BEFORE = text("FUNNEL.nothing_before", "Nobody is in {stage}, so there is nothing to divide by.")
+NO_STAGES_FOUND = text(
+    "FUNNEL.no_stages_found",
+    "No column header is a known stage. Headers: {headers:list}. Name the stages in the second argument or in "
+    "stages.yaml.",
+)
+UNKNOWN_STAGE = text("FUNNEL.unknown_stage", 'There is no column "{stage}". Headers: {headers:list}.')
+UNKNOWN_STAGE_NEAR = text(
+    "FUNNEL.unknown_stage_near", 'There is no column "{stage}"; did you mean "{nearest}"? Headers: {headers:list}.'
+)
+TWICE = text("FUNNEL.twice", 'Two columns are called "{stage}".')
+TWO_FOR_STAGE = text(
+    "FUNNEL.two_for_stage",
+    'The columns "{first}" and "{second}" both read as the stage {stage}. Name the stages in the second argument.',
+)
+ONE_STAGE = text("FUNNEL.one_stage", "A funnel needs two stages; only {stage} was found.")
+STAGE_NOT_IN_BLOCK = text(
+    "FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.'
+)
+BY_NEEDS_TABLE = text("FUNNEL.by_needs_table", "Groups need a table with one row per lead, not a block of counts.")
+NOT_A_STAGE_CELL = text(
+    "FUNNEL.not_a_stage_cell",
+    '{place} holds "{content}"; a stage column holds dates, or yes and no.',
+)
+DATES_AND_FLAGS = text(
+    "FUNNEL.dates_and_flags", 'The column "{stage}" mixes dates with yes and no; it should hold one of them.'
+)
+COLUMN = text("FUNNEL.in_column", 'column "{column}"')
+BLOCK_COUNT = text("FUNNEL.block_count", "the count of {stage}")
+
+_YES = frozenset({"yes", "y", "x", "true", "ja", "oui", "sì", "si", "ya", "wahr", "vrai", "vero", "benar", "✓", "1"})
+_NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "falso", "salah", "-", "0"})
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage of the funnel, its column read: day numbers where there are dates, else flags."""
+
+    name: str
+    reached: list[int]
+    days: list[int | None] | None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One line of a funnel."""
+
+    stage: str
+    count: float
+    median_days: float | None = None
+
+
+@kpi(
+    shows=TABLE,
+    examples=[
+        Example(
+            data=[["Lead", 1000], ["MQL", 400], ["SQL", 100], ["Customer", 25]],
+            gives=[
+                ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
+                ["Lead", 1000, "", 1.0, ""],
+                ["MQL", 400, 0.4, 0.4, 600],
+                ["SQL", 100, 0.25, 0.1, 300],
+                ["Customer", 25, 0.25, 0.025, 75],
+            ],
+            because="400 of 1,000 leads are MQLs; 25 of 1,000 become customers",
+        ),
+        Example(
+            data=[["Lead", 1000], ["MQL", 400], ["SQL", 100], ["Customer", 25]],
+            stages=["Lead", "Customer"],
+            gives=[
+                ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
+                ["Lead", 1000, "", 1.0, ""],
+                ["Customer", 25, 0.025, 0.025, 975],
+            ],
+            because="only the stages named",
+        ),
+        Example(
+            data=[
+                ["name", "created", "opportunity", "won"],
+                ["Ada", date(2026, 1, 5), date(2026, 1, 15), date(2026, 2, 4)],
+                ["Ben", date(2026, 1, 6), "", date(2026, 1, 20)],
+                ["Cem", date(2026, 1, 7), date(2026, 1, 27), ""],
+                ["Dia", date(2026, 1, 8), "", ""],
+            ],
+            gives=[
+                ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off", "Median days"],
+                ["created", 4, "", 1.0, "", ""],
+                ["opportunity", 3, 0.75, 0.75, 1, 15.0],
+                ["won", 2, 2 / 3, 0.5, 1, 20.0],
+            ],
+            because="Ben won without an opportunity on record: his furthest stage is won, so he counts in all three",
+        ),
+        Example(
+            data=[
+                ["name", "created", "opportunity", "won"],
+                ["Ada", "yes", "yes", "yes"],
+                ["Ben", "yes", "no", "yes"],
+                ["Cem", "yes", "yes", "no"],
+            ],
+            policy="strict",
+            gives=[
+                ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
+                ["created", 3, "", 1.0, ""],
+                ["opportunity", 2, 2 / 3, 2 / 3, 1],
+                ["won", 1, 0.5, 1 / 3, 1],
+            ],
+            because="Ben skipped the opportunity and leaves the strict funnel there",
+        ),
+        Example(
+            data=[
+                ["channel", "lead", "won"],
+                ["mail", "yes", "yes"],
+                ["mail", "yes", "no"],
+                ["ads", "no", "yes"],
+            ],
+            by="channel",
+            policy="any",
+            gives=[
+                ["channel", "Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
+                ["ads", "lead", 0, "", DIV0, ""],
+                ["ads", "won", 1, DIV0, DIV0, -1],
+                ["mail", "lead", 2, "", 1.0, ""],
+                ["mail", "won", 1, 0.5, 0.5, 1],
+            ],
+            because="with any, each stage counts those who really entered it",
+        ),
+    ],
+)
+def funnel(
+    data: Annotated[
+        Table, "A table with header row and a date (or yes/no) column per stage, or a block of stage names and counts."
+    ],
+    stages: Annotated[
+        Labels | None, "Stage names in order; without them, the configured stages found in the header."
+    ] = None,
+    by: Annotated[Word | None, "Name of a column: one funnel per value, for example per channel."] = None,
+    policy: Annotated[
+        Literal["furthest", "strict", "any"],
+        "furthest: everyone whose furthest stage is this or later. strict: every stage, in order. any: whoever entered it.",
+    ] = "furthest",
+    *,
+    context: Context,
+) -> Block:
+    """Stage by stage: how many are there, how many get on, how long it takes.
+
+    One line per stage: count, step rate (share of the stage before), cumulative rate (share of the
+    first stage), drop-off (how many fewer than in the stage before) and, where the columns hold
+    dates, the median days from the stage before. Who counts in a stage is the policy's choice.
+
+    Shapes: a table with header row, one row per lead, or two columns of stage and count. Units:
+    counts, shares, days. Errors: ``#VALUE!`` where a stage has no column, ``#DIV/0!`` in a line
+    whose stage before is empty. Source: common field definition; CRM systems differ in the policy,
+    hence the option.
+    """
+    pairs = _stage_counts(data, stages, context)
+    if pairs is not None:
+        if by:
+            raise CellError.value(BY_NEEDS_TABLE())
+        steps = [_Step(name, count) for name, count in _chosen(pairs, stages)]
+        return _block([("", steps)], None, BLOCK(), (), context)
+    notes: list[Sentence] = []
+    found = [_read_stage(data, index, context, notes) for index in _stage_columns(data, stages, context)]
+    if len(found) < 2:
+        raise CellError.value(ONE_STAGE(stage=found[0].name))
+    groups = None
+    by_name = None
+    if by:
+        column = _column(data, by)
+        by_name = data.headers[column]
+        groups = [_group(row[column], data, number, context) for number, row in enumerate(data.rows[1:])]
+    from kpi_udfs.kpis.funnels import count_stages
+
+    counted = count_stages([(s.name, s.reached, s.days) for s in found], groups, policy)
+    lines = [
+        ((group or say(NO_GROUP, context.settings.language)) if by else "", [_Step(*step) for step in steps])
+        for group, steps in counted.groups
+    ]
+    if counted.no_stage:
+        notes.append(NO_STAGE(rows=counted.no_stage))
+    if counted.backwards:
+        notes.append(BACKWARDS(steps=counted.backwards))
+    rule = {"furthest": FURTHEST, "strict": STRICT, "any": ANY}[policy]
+    return _block(lines, by_name, rule(), tuple(notes), context)
+
+
+def _block(
+    lines: list[tuple[str, list[_Step]]],
+    by: str | None,
+    rule: Sentence,
+    warnings: tuple[Sentence, ...],
+    context: Context,
+) -> Block:
+    """The funnel as cells, and its explanation."""
+    timed = any(step.median_days is not None for _, steps in lines for step in steps)
+    captions = [STAGE, NUMBER, STEP_RATE, CUMULATIVE_RATE, DROP_OFF, *([MEDIAN_DAYS] if timed else [])]
+    header: list[Any] = [say(caption, context.settings.language) for caption in captions]
+    rows = [[by, *header] if by else header]
+    working: list[Sentence] = []
+    noted = list(warnings)
+    for group, steps in lines:
+        first, before = steps[0], None
+        for step in steps:
+            cumulative = _share(step.count, first)
+            row: list[Any] = [step.stage, step.count, "", cumulative, ""]
+            if before is not None:
+                row[2] = _share(step.count, before)
+                row[4] = before.count - step.count
+                if step.count > before.count and not by:
+                    noted.append(RISING(stage=step.stage))
+            if timed:
+                row.append("" if step.median_days is None else step.median_days)
+            rows.append([group, *row] if by else row)
+            before = step
+        if len(working) < 5:
+            working.extend(_overall(group, steps))
+    kinds = (TEXT, COUNT, PERCENT, PERCENT, COUNT, *([DAYS] if timed else []))
+    return Block(rows, (TEXT, *kinds) if by else kinds, (*working, rule), tuple(noted))
+
+
+OVERALL_GROUP = text("FUNNEL.overall_group", "{group}: {overall}")
+
+
+def _overall(group: str, steps: Sequence[_Step]) -> list[Sentence]:
+    first, last = steps[0], steps[-1]
+    if first.count:
+        said = OVERALL(
+            rate=last.count / first.count,
+            last=last.count,
+            first=first.count,
+            first_stage=first.stage,
+            last_stage=last.stage,
+        )
+    else:
+        said = EMPTY(first_stage=first.stage)
+    return [OVERALL_GROUP(group=group, overall=said) if group else said]
+
+
+def _share(count: float, of: _Step) -> float | CellError:
+    return count / of.count if of.count else CellError.div0(NOTHING_BEFORE(stage=of.stage))
+
+
+# -- a block of stage names and counts
+
+
+def _stage_counts(
+    data: TableData, stages: Sequence[str] | None, context: Context
+) -> list[tuple[str, float]] | None:
+    """Stage and count where ``data`` is such a block; None where it is a table.
+
+    A block has two columns, a name and a number; its header row may be missing. A table whose
+    second header names a stage stays a table, whatever its cells hold.
+    """
+    if any(len(row) != 2 for row in data.rows):
+        return None
+    first, *rest = data.rows
+    headed = _count(first[1], context) is None
+    if headed and rest and _is_stage(data.headers[1], stages, context):
+        return None
+    lines = rest if headed else data.rows
+    read = [(row[0], _count(row[1], context)) for row in lines]
+    if not read or not all(
+        isinstance(name, str) and name.strip() and count is not None for name, count in read
+    ):
+        return None
+    pairs: list[tuple[str, float]] = []
+    for name, count in read:
+        if isinstance(count, CellError):
+            raise count
+        pairs.append((name.strip(), count))  # type: ignore[arg-type]  # None was sorted out above
+    return pairs
+
+
+def _count(cell: Any, context: Context) -> float | CellError | None:
+    """A count, None for a cell that holds none, an error for an error cell or a negative number."""
+    if code := cells.error_code(cell, context):
+        return CellError(code, cells.ERROR_CELL(place=cells.PLACE_CELL(argument="data"), code=code))
+    if isinstance(cell, str):
+        written = cells.written_number(cell, context)
+        number = None if isinstance(written, str) else written.value
+    else:
+        number = cells.as_number(cell)
+    if number is not None and number < 0:
+        place = cells.PLACE_CELL(argument="data")
+        return CellError.num(cells.OUT_OF_BOUNDS(place=place, value=number, minimum=0))
+    return int(number) if number is not None and number.is_integer() else number
+
+
+def _chosen(pairs: list[tuple[str, float]], stages: Sequence[str] | None) -> list[tuple[str, float]]:
+    known = {fold(name): (name, count) for name, count in pairs}
+    if len(known) < len(pairs):
+        names = [fold(name) for name, _ in pairs]
+        twice = next(name for name, _ in pairs if names.count(fold(name)) > 1)
+        raise CellError.value(TWICE(stage=twice))
+    if stages:
+        for stage in stages:
+            if fold(stage) not in known:
+                raise CellError.value(STAGE_NOT_IN_BLOCK(stage=stage, stages=[name for name, _ in pairs]))
+        pairs = [known[fold(stage)] for stage in stages]
+    if len(pairs) < 2:
+        raise CellError.value(ONE_STAGE(stage=pairs[0][0]))
+    return pairs
+
+
+# -- a table with a column per stage
+
+
+def _is_stage(header: str, stages: Sequence[str] | None, context: Context) -> bool:
+    folded = fold(header)
+    if stages:
+        return folded in map(fold, stages)
+    return any(folded in names for _, names in context.settings.stages)
+
+
+def _stage_columns(data: TableData, stages: Sequence[str] | None, context: Context) -> list[int]:
+    if stages:
+        return [_column(data, stage) for stage in stages]
+    columns = []
+    folded = [fold(header) for header in data.headers]
+    for identifier, names in context.settings.stages:
+        matching = [index for index, header in enumerate(folded) if header in names]
+        if len(matching) > 1:
+            first, second, *_ = (data.headers[index] for index in matching)
+            raise CellError.value(TWO_FOR_STAGE(first=first, second=second, stage=identifier))
+        columns += matching
+    if not columns:
+        raise CellError.value(NO_STAGES_FOUND(headers=data.headers))
+    return columns
+
+
+def _column(data: TableData, name: str) -> int:
+    from difflib import get_close_matches
+
+    folded = [fold(header) for header in data.headers]
+    if folded.count(fold(name)) == 1:
+        return folded.index(fold(name))
+    if fold(name) in folded:
+        raise CellError.value(TWICE(stage=name))
+    if near := get_close_matches(fold(name), folded, n=1):
+        nearest = data.headers[folded.index(near[0])]
+        raise CellError.value(UNKNOWN_STAGE_NEAR(stage=name, nearest=nearest, headers=data.headers))
+    raise CellError.value(UNKNOWN_STAGE(stage=name, headers=data.headers))
+
+
+def _group(cell: Any, data: TableData, number: int, context: Context) -> str:
+    if code := cells.error_code(cell, context):
+        place = cells.PLACE_ROW(row=number + 2, argument="data")
+        raise CellError(code, cells.ERROR_CELL(place=place, code=code))
+    return "" if cells.is_blank(cell) else cells.label(cell)
+
+
+def _read_stage(data: TableData, column: int, context: Context, notes: list[Sentence]) -> _Stage:
+    """A stage column as day numbers, or as flags where it holds yes and no."""
+    name = data.headers[column]
+    raw = [row[column] if column < len(row) else None for row in data.rows]
+    flags = [_flag(cell) for cell in raw[1:]]
+    yes_no = [flag for flag in flags if flag in (0, 1)]
+    if yes_no:
+        for index, (flag, cell) in enumerate(zip(flags, raw[1:], strict=True)):
+            if flag is None:
+                place = cells.PLACE_ROW(row=index + 2, argument=COLUMN(column=name))
+                if code := cells.error_code(cell, context):
+                    raise CellError(code, cells.ERROR_CELL(place=place, code=code))
+                raise CellError.value(DATES_AND_FLAGS(stage=name))
+        return _Stage(name, [1 if flag == 1 else 0 for flag in flags], None)
+    # The header stands in the place of row 1, so that rows are counted as the user sees them.
+    column_cells = cells.Range([None, *raw[1:]], say(COLUMN(column=name), context.settings.language))
+    days = cells.read_days(column_cells, context, notes)[1:]
+    return _Stage(name, [0 if day is None else 1 for day in days], days)
+
+
+def _flag(cell: Any) -> int | None:
+    """1 for yes, 0 for no, -1 for a blank, None for anything else."""
+    if cells.is_blank(cell):
+        return -1
+    if isinstance(cell, bool) or (isinstance(cell, int | float) and cell in (0, 1)):
+        return int(cell)
+    if isinstance(cell, str):
+        word = cell.strip().casefold()
+        return 1 if word in _YES else 0 if word in _NO else None
+    return None

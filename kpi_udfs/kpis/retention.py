@@ -1,0 +1,127 @@
+"""How many customers stay?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from kpi_udfs.errors import DIV0, NUM, CellError
+from kpi_udfs.kinds import PERCENT, Amount, Count
+from kpi_udfs.messages import text
+from kpi_udfs.registry import Example, Measure, kpi
+
+AT_START = "Customers at the start of the period: their number, or a column with one name or ID each."
+AT_END = "Customers at the end of the period: their number, or a column with one name or ID each."
+JOINED = "Customers who joined during the period: their number, or one name or ID each. Without it: none."
+
+KEPT_TOTALS = text(
+    "RETENTION_RATE.totals", "({end:count} at the end − {joined:count} joined) ÷ {start:count} at the start."
+)
+KEPT_NAMES = text("RETENTION_RATE.names", "{kept:count} of {start:count} customers at the start are still there.")
+LEFT_TOTALS = text(
+    "CHURN_RATE.totals",
+    "1 − ({end:count} at the end − {joined:count} joined) ÷ {start:count} at the start: {left:count} left.",
+)
+LEFT_NAMES = text("CHURN_RATE.names", "{left:count} of {start:count} customers at the start are gone.")
+NOBODY = text("RETENTION_RATE.nobody", "There are no customers at the start to divide by.")
+ABOVE = text(
+    "RETENTION_RATE.above",
+    "More customers stayed ({kept:count}) than were there at the start ({start:count}): customers who joined "
+    "during the period are probably missing from joined.",
+)
+BELOW = text(
+    "RETENTION_RATE.below",
+    "More customers joined ({joined:count}) than are there at the end ({end:count}), so the kept ones can't be counted.",
+)
+NAMES_AND_TOTALS = text(
+    "RETENTION_RATE.names_and_totals",
+    "{names} holds names or IDs and {totals} holds numbers; give either names or totals everywhere.",
+)
+
+
+@kpi(
+    shows=PERCENT,
+    examples=[
+        Example(at_start=200, at_end=210, joined=30, gives=0.9, because="(210 − 30) ÷ 200"),
+        Example(
+            at_start=["ada", "ben", "cem", "dia"],
+            at_end=["ada", "cem", "eli"],
+            gives=0.5,
+            because="ada and cem of four are still there; eli is new",
+        ),
+        Example(at_start=200, at_end=230, gives=NUM, because="more stayed than were there: joined is missing"),
+        Example(at_start=0, at_end=10, joined=10, gives=DIV0, because="nobody was there at the start"),
+    ],
+)
+def retention_rate(
+    at_start: Annotated[Count, AT_START],
+    at_end: Annotated[Count, AT_END],
+    joined: Annotated[Count | None, JOINED] = None,
+) -> Measure:
+    """Share of the customers at the start who are still there at the end.
+
+    From names or IDs: those found in both lists, divided by those at the start. From totals:
+    customers at the end minus those who joined, divided by those at the start.
+
+    Shapes: three numbers, or columns of names. Unit: share, 0 to 1. Errors: ``#DIV/0!`` without
+    customers at the start, ``#NUM!`` above 100 %. Source: common field definition.
+    """
+    kept, start, names = _kept(at_start, at_end, joined)
+    if names:
+        return Measure(kept / start, (KEPT_NAMES(kept=kept, start=start),))
+    return Measure(kept / start, (KEPT_TOTALS(end=at_end, joined=joined or 0, start=start),))
+
+
+@kpi(
+    shows=PERCENT,
+    examples=[
+        Example(at_start=200, at_end=210, joined=30, gives=0.1, because="1 − (210 − 30) ÷ 200: 20 left"),
+        Example(
+            at_start=["ada", "ben", "cem", "dia"],
+            at_end=["ada", "cem", "eli"],
+            gives=0.5,
+            because="ben and dia of four are gone",
+        ),
+        Example(at_start=0, at_end=10, joined=10, gives=DIV0, because="nobody was there at the start"),
+    ],
+)
+def churn_rate(
+    at_start: Annotated[Count, AT_START],
+    at_end: Annotated[Count, AT_END],
+    joined: Annotated[Count | None, JOINED] = None,
+) -> Measure:
+    """Share of the customers at the start who are gone at the end.
+
+    One minus the retention rate of the same customers: customers lost, divided by customers at
+    the start. New customers count in neither.
+
+    Shapes: three numbers, or columns of names. Unit: share, 0 to 1. Errors: as RETENTION_RATE.
+    Source: common field definition; revenue churn weighs customers and is another number.
+    """
+    kept, start, names = _kept(at_start, at_end, joined)
+    left = start - kept
+    if names:
+        return Measure(left / start, (LEFT_NAMES(left=left, start=start),))
+    return Measure(left / start, (LEFT_TOTALS(end=at_end, joined=joined or 0, start=start, left=left),))
+
+
+def _kept(at_start: Amount, at_end: Amount, joined: Amount | None) -> tuple[float, float, bool]:
+    """How many were kept, of how many, and whether names were compared."""
+    given = {"at_start": at_start, "at_end": at_end, "joined": joined}
+    named = [name for name, amount in given.items() if amount is not None and amount.names is not None]
+    # A blank list of names is read as 0 and stands for nobody.
+    totals = [name for name, amount in given.items() if amount and amount.names is None]
+    if named and totals:
+        raise CellError.value(NAMES_AND_TOTALS(names=named[0], totals=totals[0]))
+    if at_start == 0:
+        raise CellError.div0(NOBODY())
+    if named:
+        nobody: frozenset[str] = frozenset()
+        new = (joined.names if joined is not None else None) or nobody
+        kept = ((at_start.names or nobody) & (at_end.names or nobody)) - new
+        return len(kept), float(at_start), True
+    kept_total = float(at_end) - float(joined or 0)
+    if kept_total < 0:
+        raise CellError.num(BELOW(joined=joined, end=at_end))
+    if kept_total > at_start:
+        raise CellError.num(ABOVE(kept=kept_total, start=at_start))
+    return kept_total, float(at_start), False

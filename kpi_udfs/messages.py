@@ -1,0 +1,123 @@
+"""Every text a user reads: declared once in English, translated in ``locale/*.yaml``.
+
+A :class:`Text` is declared next to the code that says it and registers itself in :data:`CATALOG`;
+calling it with facts gives a :class:`Sentence`, which is turned into words only when somebody
+asks. Numbers and dates are facts, not text: ``{spend:amount}`` is written as the reader's
+language writes amounts.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+LANGUAGES = ("en", "de", "fr", "it", "id")
+
+CATALOG: dict[str, Text] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with a key; ``english`` may hold placeholders such as ``{leads:count}``."""
+
+    key: str
+    english: str
+
+    def __call__(self, **facts: Any) -> Sentence:
+        return Sentence(self, facts)
+
+
+class Sentence(NamedTuple):
+    """A text and the facts it states."""
+
+    text: Text
+    facts: Mapping[str, Any]
+
+
+def text(key: str, english: str) -> Text:
+    """Declare a text; a key can be declared only once."""
+    if key in CATALOG:
+        raise ValueError(f"the text {key!r} is declared twice")
+    CATALOG[key] = Text(key, english)
+    return CATALOG[key]
+
+
+def say(what: Text | Sentence | str, locale: str | None = None) -> str:
+    """``what`` in the language of ``locale`` (``de``, ``de_CH``, ``en_GB`` …; None: English)."""
+    if isinstance(what, str):
+        return what
+    declared, facts = (what, {}) if isinstance(what, Text) else what
+    template = translations(language_of(locale)).get(declared.key, declared.english)
+    return _Writer(locale or "en").vformat(template, (), facts)
+
+
+def say_all(sentences: Iterable[Text | Sentence | str], locale: str | None = None) -> str:
+    """The sentences, one after the other."""
+    return " ".join(say(sentence, locale) for sentence in sentences)
+
+
+def language_of(locale: str | None) -> str:
+    """The language in which we speak to somebody with this locale."""
+    language = (locale or "en").replace("-", "_").partition("_")[0].lower()
+    return language if language in LANGUAGES else "en"
+
+
+@lru_cache(maxsize=None)
+def translations(language: str) -> Mapping[str, str]:
+    """The locale file of ``language``: key to text. English lives in the declarations."""
+    if language == "en":
+        return {}
+    import yaml
+
+    source = files("kpi_udfs") / "locale" / f"{language}.yaml"
+    return dict(yaml.safe_load(source.read_text(encoding="utf-8")))
+
+
+class _Writer(string.Formatter):
+    """Writes facts as a language does: ``{share:percent}``, ``{day:date}``, ``{words:list}``."""
+
+    def __init__(self, locale: str) -> None:
+        self.locale = locale.replace("-", "_")
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, Text | Sentence):
+            return say(value, self.locale)
+        if format_spec == "list":
+            return ", ".join(self.format_field(item, "") for item in value)
+        if format_spec:
+            return write(value, format_spec, self.locale)
+        return str(value)
+
+
+def write(value: Any, how: str, locale: str | None = None) -> str:
+    """A number or date in the notation of ``locale``.
+
+    ``how``: ``count`` 4,238 · ``amount`` 1,234.50 · ``percent`` 63.2% · ``days`` 51.8 ·
+    ``number`` 3.25 · ``date`` Mar 4, 2017.
+    """
+    from babel import Locale, UnknownLocaleError
+    from babel.dates import format_date
+    from babel.numbers import format_decimal, format_percent
+
+    try:
+        known = Locale.parse(locale or "en")
+    except (UnknownLocaleError, ValueError):
+        known = Locale.parse(language_of(locale))
+    if how == "date":
+        return format_date(value, "medium", locale=known)
+    if how == "percent":
+        pattern = known.percent_formats[None].pattern.replace("0", "0.0", 1)
+        return format_percent(value, pattern, locale=known)
+    patterns = {
+        "count": "#,##0.##",
+        "amount": "#,##0" if float(value).is_integer() else "#,##0.00",
+        "days": "#,##0.0",
+        "number": "#,##0.####",
+    }
+    grouped = "#,##,##0" if "#,##,##0" in known.decimal_formats[None].pattern else "#,##0"
+    pattern = patterns[how].replace("#,##0", grouped)
+    return format_decimal(value, pattern, locale=known)

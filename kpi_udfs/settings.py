@@ -1,0 +1,291 @@
+"""The configuration in force: language, time zone, outcome words, funnel stages.
+
+A file is looked for in the folder that ``KPI_UDFS_CONFIG`` names, then in the user's configuration
+folder, then among the packaged defaults; each file on its own, the first one found wins.
+``KPI_UDFS_LANGUAGE`` overrides the language. Unknown keys and wrong values are errors with file
+and line, all of them reported at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kpi_udfs.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    import yaml
+
+#: A configuration file is a page or two of text; anything beyond this is not one.
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the functions go by. ``outcomes``: folded word to ``won``, ``lost`` or ``open``."""
+
+    language: str | None = None
+    timezone: str = "UTC"
+    date_system: int = 1900
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    stages: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight characters that differ where two desks' settings differ."""
+        import hashlib
+        import json
+
+        facts = [self.language, self.timezone, self.date_system, self.stages]
+        facts.append(sorted(self.outcomes.items()))
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
+
+
+def fold(word: str) -> str:
+    """The form in which words and headers are compared."""
+    return " ".join(word.replace("_", " ").split()).casefold()
+
+
+def folders() -> list[Path]:
+    """Where configuration files are looked for, in order."""
+    from platformdirs import user_config_path
+
+    named = os.environ.get("KPI_UDFS_CONFIG")
+    return [*([Path(named)] if named else []), user_config_path("kpi_udfs"), packaged("config")]
+
+
+def packaged(folder: str) -> Path:
+    """A folder that travels inside the wheel; in a checkout it lies beside the package."""
+    inside = Path(__file__).parent / folder
+    return inside if inside.is_dir() else Path(__file__).parent.parent / folder
+
+
+def load() -> Settings:
+    """Read the configuration files in force. Raises :class:`ConfigError` with all problems."""
+    found: list[Problem] = []
+    settings = Settings()
+    for name, reader in _READERS.items():
+        file = _locate(name)
+        if file is not None:
+            settings = reader(_Page.read(file, found), settings)
+    if language := os.environ.get("KPI_UDFS_LANGUAGE"):
+        _check_language(language, lambda m: found.append(Problem("KPI_UDFS_LANGUAGE", None, m)))
+        settings = replace(settings, language=language)
+    if found:
+        raise ConfigError(found)
+    return settings
+
+
+def _locate(name: str) -> Path | None:
+    return next((folder / name for folder in folders() if (folder / name).is_file()), None)
+
+
+class _Current:
+    """The settings in force, read again when a file changed (looked at once a second at most)."""
+
+    def __init__(self) -> None:
+        self.next_look = 0.0
+        self.state: object = None
+        self.result: Settings | ConfigError = Settings()
+
+    def get(self) -> Settings:
+        now = time.monotonic()
+        if now >= self.next_look:
+            self.next_look = now + 1.0
+            state = self._state()
+            if state != self.state:
+                self.state = state
+                try:
+                    self.result = load()
+                except ConfigError as error:
+                    self.result = error
+        if isinstance(self.result, ConfigError):
+            raise self.result
+        return self.result
+
+    @staticmethod
+    def _state() -> object:
+        files = [_locate(name) for name in _READERS]
+        stats = [(file, stat.st_mtime_ns, stat.st_size) for file in files if file
+                 for stat in [file.stat()]]  # fmt: skip
+        return stats, os.environ.get("KPI_UDFS_LANGUAGE")
+
+    def forget(self) -> None:
+        self.next_look, self.state = 0.0, None
+
+
+_current = _Current()
+#: The settings in force; raises :class:`ConfigError` while a file is invalid.
+current = _current.get
+#: Look at the files again at the next call (after changing the environment).
+forget = _current.forget
+
+
+# ------------------------------------------------------------------------- reading the files
+
+
+class _Page:
+    """One YAML file, its values with their line numbers, and where its problems go."""
+
+    def __init__(self, file: Path, root: yaml.Node | None, problems: list[Problem]) -> None:
+        self.file, self.root, self.problems = file, root, problems
+
+    @classmethod
+    def read(cls, file: Path, problems: list[Problem]) -> _Page:
+        import yaml
+
+        page = cls(file, None, problems)
+        try:
+            if file.stat().st_size > MAX_BYTES:
+                page.problem(None, f"the file is larger than {MAX_BYTES:,} bytes")
+                return page
+            content = file.read_text(encoding="utf-8")
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
+                page.problem(None, "aliases (*name) are not used in this file")
+                return page
+            page.root = yaml.compose(content, Loader=yaml.SafeLoader)
+        except UnicodeDecodeError:
+            page.problem(None, "the file is not UTF-8 text")
+        except RecursionError:
+            page.problem(None, "the file is nested too deeply")
+        except OSError as error:
+            page.problem(None, f"the file can't be read: {error.strerror}")
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            reason = getattr(error, "problem", None) or str(error)
+            page.problem(mark.line + 1 if mark else None, f"not valid YAML: {reason}")
+        return page
+
+    def problem(self, line: int | None, message: str) -> None:
+        self.problems.append(Problem(self.file, line, message))
+
+    def entries(self, schema: str, allowed: list[str]) -> Iterator[tuple[str, yaml.Node, int]]:
+        """Key, value and line of each entry; unknown keys and another schema are problems."""
+        import yaml
+
+        if self.root is None:
+            return
+        if not isinstance(self.root, yaml.MappingNode):
+            self.problem(1, "the file should hold entries of the form key: value")
+            return
+        seen: set[str] = set()
+        for key_node, value in self.root.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in seen:
+                self.problem(line, f'the key "{key}" stands here a second time')
+            elif key == "schema":
+                if value.value != schema:
+                    self.problem(line, f"the schema should be {schema}, not {value.value}")
+            elif key not in allowed:
+                self.problem(line, f'unknown key "{key}".{_nearest(key, allowed)}')
+            else:
+                yield key, value, line
+            seen.add(key)
+        if "schema" not in seen:
+            self.problem(1, f"the line schema: {schema} is missing")
+
+    def words(self, node: yaml.Node) -> list[tuple[str, int]]:
+        """A list of words with their lines."""
+        import yaml
+
+        if not isinstance(node, yaml.SequenceNode):
+            self.problem(node.start_mark.line + 1, "this should be a list of words")
+            return []
+        words = []
+        for item in node.value:
+            line = item.start_mark.line + 1
+            if isinstance(item, yaml.ScalarNode) and item.value.strip():
+                words.append((item.value, line))
+            else:
+                self.problem(line, "this should be a word")
+        return words
+
+
+def _nearest(word: str, among: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, among, n=1)
+    return f' Did you mean "{close[0]}"?' if close else f" Known are: {', '.join(among)}."
+
+
+def _check_language(language: str, problem: Callable[[str], None]) -> None:
+    from kpi_udfs.written import known_locale
+
+    if not known_locale(language):
+        problem(f'"{language}" is no language; write for example de, de_CH, fr, it, id or en_GB')
+
+
+def _read_settings(page: _Page, settings: Settings) -> Settings:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    values: dict[str, Any] = {}
+    for key, node, line in page.entries("kpi_udfs.settings/1", ["language", "timezone", "date_system"]):
+        value = node.value if isinstance(node.value, str) else ""
+        if not value:
+            continue
+        if key == "language":
+            _check_language(value, lambda message, line=line: page.problem(line, message))  # type: ignore[misc]
+        elif key == "timezone":
+            try:
+                ZoneInfo(value)
+            except (ZoneInfoNotFoundError, ValueError):
+                page.problem(line, f'"{value}" is no time zone; write for example Europe/Berlin')
+        elif value not in ("1900", "1904"):
+            page.problem(line, f"date_system is 1900 or 1904, not {value}")
+        values[key] = value
+    if "date_system" in values:
+        values["date_system"] = 1904 if values["date_system"] == "1904" else 1900
+    return replace(settings, **values)
+
+
+def _read_outcomes(page: _Page, settings: Settings) -> Settings:
+    meanings: dict[str, str] = {}
+    for key, node, _ in page.entries("kpi_udfs.outcomes/1", ["won", "lost", "open"]):
+        for word, line in page.words(node):
+            if (meaning := meanings.setdefault(word.strip().casefold(), key)) != key:
+                page.problem(line, f'"{word}" can\'t mean {meaning} and {key}')
+    return replace(settings, outcomes=meanings)
+
+
+def _read_stages(page: _Page, settings: Settings) -> Settings:
+    import yaml
+
+    stages: list[tuple[str, tuple[str, ...]]] = []
+    taken: dict[str, str] = {}
+    for _, node, line in page.entries("kpi_udfs.stages/1", ["stages"]):
+        if not isinstance(node, yaml.SequenceNode):
+            page.problem(line, "this should be a list of stages, each with id and names")
+            continue
+        for item in node.value:
+            stage = _read_stage(page, item)
+            for name, at in stage[1] if stage else []:
+                if taken.setdefault(fold(name), stage[0]) != stage[0]:
+                    page.problem(at, f'"{name}" already names the stage {taken[fold(name)]}')
+            if stage:
+                stages.append((stage[0], tuple(fold(name) for name, _ in stage[1])))
+    return replace(settings, stages=tuple(stages))
+
+
+def _read_stage(page: _Page, item: yaml.Node) -> tuple[str, list[tuple[str, int]]] | None:
+    import yaml
+
+    line = item.start_mark.line + 1
+    parts = {key.value: value for key, value in item.value} if isinstance(item, yaml.MappingNode) else {}
+    for key in parts.keys() - {"id", "names"}:
+        page.problem(line, f'unknown key "{key}".{_nearest(key, ["id", "names"])}')
+    if not {"id", "names"} <= parts.keys() or not isinstance(parts["id"], yaml.ScalarNode):
+        page.problem(line, "a stage has an id and names")
+        return None
+    identifier = parts["id"].value
+    return identifier, [(identifier, line), *page.words(parts["names"])]
+
+
+_READERS: dict[str, Callable[[_Page, Settings], Settings]] = {
+    "settings.yaml": _read_settings,
+    "outcomes.yaml": _read_outcomes,
+    "stages.yaml": _read_stages,
+}
