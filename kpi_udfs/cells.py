@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -79,8 +80,7 @@ UNKNOWN_CHOICE_NEAR = text(
 )
 NO_KNOWN_OUTCOME = text(
     "cells.no_known_outcome",
-    "No cell of {argument} is a word known as won or lost. Found: {words:list}. The words are listed "
-    "in outcomes.yaml.",
+    "No cell of {argument} is a word known as won or lost. Found: {words:list}. The words are listed in outcomes.yaml.",
 )
 NO_OUTCOMES = text("cells.no_outcomes", "{argument} holds no outcomes yet: all its cells are blank.")
 NO_TABLE = text("cells.no_table", "{argument} should be a table with its header row.")
@@ -101,10 +101,9 @@ READ_FOREIGN = text(
 )
 LOOK_LIKE_IDS = text(
     "cells.look_like_ids",
-    "{argument}: the numbers were summed, but all are different whole numbers above 1,000 and look "
-    "like identifiers.",
+    "{argument}: the numbers were summed, but all are different whole numbers above 1,000 and look like identifiers.",
 )
-COUNTED = text("cells.counted", "{argument}: different texts counted: {number:count}.")
+COUNTED = text("cells.counted", "{argument}: each different text was counted once.")
 ALL_BLANK = text("cells.all_blank", "{argument} is blank and was read as 0.")
 PLACE_CELL = text("cells.place.cell", "{argument}")
 PLACE_ROW = text("cells.place.row", "Row {row} of {argument}")
@@ -331,7 +330,7 @@ class _Gathered:
             raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
         self._say_how_texts_were_read(notes)
         if self.words:
-            notes.append(COUNTED(argument=name, number=len(self.words)))
+            notes.append(COUNTED(argument=name))
             return Amount(len(self.words), (), frozenset(self.words))
         if not numbers:
             # One blank cell is 0 in some hosts and so in all; a blank range is no data.
@@ -477,10 +476,9 @@ def _local_day(moment: datetime, context: Context) -> int:
     if moment.tzinfo is not None and not context.com:
         from zoneinfo import ZoneInfo
 
-        try:
+        # At the very ends of the calendar there is no neighbouring day to move to.
+        with suppress(OverflowError):
             moment = moment.astimezone(ZoneInfo(context.settings.timezone))
-        except OverflowError:
-            pass  # at the very ends of the calendar there is no neighbouring day to move to
     return moment.toordinal()
 
 
@@ -517,14 +515,10 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     unclear: list[str] = []
     if set(map(type, flat)) == {float} and not context.date1904 and all(61 <= c < _LAST_SERIAL for c in flat):
         return [int(cell) + _EPOCH_1900 - 1 for cell in flat]
-    days = [
-        None if is_blank(cell) else day_of(cell, cells, index, context, unclear) for index, cell in enumerate(flat)
-    ]
+    days = [None if is_blank(cell) else day_of(cell, cells, index, context, unclear) for index, cell in enumerate(flat)]
     if unclear:
         notes.append(
-            READ_DATES_AS(
-                argument=cells.argument, number=len(unclear), content=unclear[0], language=_language(context)
-            )
+            READ_DATES_AS(argument=cells.argument, number=len(unclear), content=unclear[0], language=_language(context))
         )
     return days
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ def language_of(locale: str | None) -> str:
     return language if language in LANGUAGES else "en"
 
 
-@lru_cache(maxsize=None)
+@cache
 def translations(language: str) -> Mapping[str, str]:
     """The locale file of ``language``: key to text. English lives in the declarations."""
     if language == "en":
@@ -97,27 +98,25 @@ def write(value: Any, how: str, locale: str | None = None) -> str:
     """A number or date in the notation of ``locale``.
 
     ``how``: ``count`` 4,238 · ``amount`` 1,234.50 · ``percent`` 63.2% · ``days`` 51.8 ·
-    ``number`` 3.25 · ``date`` Mar 4, 2017.
+    ``number`` 2.72 · ``date`` Mar 4, 2017.
     """
     from babel import Locale, UnknownLocaleError
     from babel.dates import format_date
     from babel.numbers import format_decimal, format_percent
 
     try:
-        known = Locale.parse(locale or "en")
+        known = Locale.parse((locale or "en").replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         known = Locale.parse(language_of(locale))
     if how == "date":
         return format_date(value, "medium", locale=known)
-    if how == "percent":
-        pattern = known.percent_formats[None].pattern.replace("0", "0.0", 1)
-        return format_percent(value, pattern, locale=known)
-    patterns = {
-        "count": "#,##0.##",
-        "amount": "#,##0" if float(value).is_integer() else "#,##0.00",
-        "days": "#,##0.0",
-        "number": "#,##0.####",
-    }
-    grouped = "#,##,##0" if "#,##,##0" in known.decimal_formats[None].pattern else "#,##0"
-    pattern = patterns[how].replace("#,##0", grouped)
-    return format_decimal(value, pattern, locale=known)
+    number = Decimal(f"{value:.15g}")
+    # Rounded as spreadsheets round what they show.
+    with localcontext(rounding=ROUND_HALF_UP):
+        if how == "percent":
+            pattern = known.percent_formats[None].pattern.replace("0", "0.0", 1)
+            return format_percent(number, pattern, locale=known)
+        whole = number == number.to_integral_value()
+        fraction = {"amount": "" if whole else ".00", "days": ".0"}.get(how, ".##")
+        lakh = "#,##,##0" in known.decimal_formats[None].pattern
+        return format_decimal(number, ("#,##,##0" if lakh else "#,##0") + fraction, locale=known)

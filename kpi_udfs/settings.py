@@ -40,7 +40,7 @@ class Settings:
         import hashlib
         import json
 
-        facts = [self.language, self.timezone, self.date_system, self.stages]
+        facts: list[Any] = [self.language, self.timezone, self.date_system, self.stages]
         facts.append(sorted(self.outcomes.items()))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
 
@@ -262,11 +262,12 @@ def _read_stages(page: _Page, settings: Settings) -> Settings:
             continue
         for item in node.value:
             stage = _read_stage(page, item)
-            for name, at in stage[1] if stage else []:
+            if stage is None:
+                continue
+            for name, at in stage[1]:
                 if taken.setdefault(fold(name), stage[0]) != stage[0]:
                     page.problem(at, f'"{name}" already names the stage {taken[fold(name)]}')
-            if stage:
-                stages.append((stage[0], tuple(fold(name) for name, _ in stage[1])))
+            stages.append((stage[0], tuple(fold(name) for name, _ in stage[1])))
     return replace(settings, stages=tuple(stages))
 
 

@@ -97,9 +97,7 @@ def _plain(text: str) -> str:
 # ---------------------------------------------------------------------------------- numbers
 
 _AROUND = re.compile(r"(?P<before>[^\d]*?)(?P<digits>[.,]?\d(?:[\d.,' ]*\d)?)(?P<after>[^\d]*)")
-_GROUPED = {
-    sign: re.compile(rf"\d{{1,3}}(?:{re.escape(sign)}\d{{3}})+") for sign in (".", ",", " ", "'")
-}
+_GROUPED = {sign: re.compile(rf"\d{{1,3}}(?:{re.escape(sign)}\d{{3}})+") for sign in (".", ",", " ", "'")}
 _LAKH = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
 
 
@@ -174,10 +172,8 @@ def _read_by_form(digits: str) -> float | None:
             if (_GROUPED[group].fullmatch(whole) or lakh) and whole[0] != "0":
                 return float(re.sub(r"\D", "", whole) + "." + fraction)
         return None
-    if set(separators) == {last} and digits[0] != "0":
-        if _GROUPED[last].fullmatch(digits) or (last == "," and _LAKH.fullmatch(digits)):
-            return float(re.sub(r"\D", "", digits))
-    return None
+    grouped = _GROUPED[last].fullmatch(digits) or (last == "," and _LAKH.fullmatch(digits))
+    return float(re.sub(r"\D", "", digits)) if grouped and digits[0] != "0" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +211,7 @@ def _dressing(before: str, after: str, locale: str | None) -> _Dressing | None:
         return None
     if not symbol:
         return _Dressing(factor, None)
-    currency = (_style(locale).currencies if locale else _currencies(Locale.parse("en"))).get(
-        symbol
-    )
+    currency = (_style(locale).currencies if locale else _currencies(Locale.parse("en"))).get(symbol)
     return _Dressing(factor, currency) if currency else None
 
 
@@ -242,12 +236,8 @@ def _currencies(locale: Locale) -> dict[str, str]:
 # ------------------------------------------------------------------------------------ dates
 
 _CLOCK = r"(?:[T ,]+(?P<clock>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?))?"
-_ISO = re.compile(
-    r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK + r"(?P<zone>Z|[-+]\d{2}:?\d{2})?"
-)
-_NUMERIC = re.compile(
-    r"(?P<a>\d{1,4})(?P<sep>\. ?|/|-)(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})\.?" + _CLOCK
-)
+_ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK + r"(?P<zone>Z|[-+]\d{2}:?\d{2})?")
+_NUMERIC = re.compile(r"(?P<a>\d{1,4})(?P<sep>\. ?|/|-)(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})\.?" + _CLOCK)
 _CJK = re.compile(r"(?P<year>\d{4}) ?[年년] ?(?P<month>\d{1,2}) ?[月월] ?(?P<day>\d{1,2}) ?[日일]")
 
 

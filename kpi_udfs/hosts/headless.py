@@ -56,6 +56,8 @@ class FormulaCell:
     column: int
     formula: str
     number_format: str = "General"
+    #: The cells its block filled when the file was saved, for example ``A5:F10``.
+    saved_area: str | None = None
     value: Any = None
     error: str | None = None
     answers: list[Answer] = field(default_factory=list)
@@ -155,8 +157,9 @@ class Workbook:
                     value = cell.value
                     formula = value.text if isinstance(value, ArrayFormula) else value
                     if isinstance(formula, str):
+                        area = value.ref if isinstance(value, ArrayFormula) else None
                         found.append(
-                            FormulaCell(sheet.title, cell.row, cell.column, plain(formula), cell.number_format)
+                            FormulaCell(sheet.title, cell.row, cell.column, plain(formula), cell.number_format, area)
                         )
         return found
 
@@ -178,6 +181,7 @@ class Workbook:
             run.register(engine)
             last_rows = {sheet.title: sheet.max_row for sheet in self.book.worksheets}
             for number, cell in enumerate(cells):
+                _clear_saved_block(engine, cell)
                 run.place(engine, number, cell, self.tables, last_rows)
             engine.evaluate_all()
             for cell in cells:
@@ -273,6 +277,17 @@ def _packed(value: Any) -> Any:
     if isinstance(value, CellError):
         return {"type": "Error", "kind": _CODE_TO_KIND.get(value.code, "Value")}
     return value
+
+
+def _clear_saved_block(engine: formualizer.Workbook, cell: FormulaCell) -> None:
+    """Empty the cells that a block filled when the file was saved; as values they would be in its way."""
+    if not cell.saved_area or ":" not in cell.saved_area:
+        return
+    left, top, right, bottom = openpyxl.utils.range_boundaries(cell.saved_area)
+    for row in range(top, bottom + 1):
+        for column in range(left, right + 1):
+            if (row, column) != (cell.row, cell.column):
+                engine.set_value(cell.sheet, row, column, None)
 
 
 def _collect(engine: formualizer.Workbook, cell: FormulaCell) -> None:

@@ -24,7 +24,7 @@ VERSION = text("about.version", "kpi_udfs {version}, configuration {fingerprint}
         Example(
             kpi="WIN_RATIO",
             arguments=[["won", "won", "won", "lost", "open"]],
-            gives="75.0%: 3 won of 4 closed deals. Open and left out: 1, namely open (1).",
+            gives="75.0%: 3 won of 4 closed deals. 1 open left out, read as open: open (1).",
             because="the words for WIN_RATIO of the same cells",
         ),
         Example(

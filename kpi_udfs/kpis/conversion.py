@@ -94,16 +94,16 @@ DROP_OFF = text("FUNNEL.column.drop_off", "Drop-off")
 MEDIAN_DAYS = text("FUNNEL.column.median_days", "Median days")
 NO_GROUP = text("FUNNEL.no_group", "(blank)")
 
-OVERALL = text("FUNNEL.overall", "{rate:percent}: {last:count} of {first:count} came from {first_stage} to {last_stage}.")
+OVERALL = text(
+    "FUNNEL.overall", "{rate:percent}: {last:count} of {first:count} came from {first_stage} to {last_stage}."
+)
 EMPTY = text("FUNNEL.empty", "Nobody entered the first stage, {first_stage}.")
 FURTHEST = text("FUNNEL.furthest", "Counted in a stage: everyone whose furthest stage is this one or a later one.")
 STRICT = text("FUNNEL.strict", "Counted in a stage: everyone who reached it and every stage before, in order.")
 ANY = text("FUNNEL.any", "Counted in a stage: everyone who entered it, in whatever order.")
 BLOCK = text("FUNNEL.block", "The counts were taken as given.")
 NO_STAGE = text("FUNNEL.no_stage", "rows that reached no stage, left out: {rows:count}.")
-BACKWARDS = text(
-    "FUNNEL.backwards", "steps that end before they begin, left out of the median days: {steps:count}."
-)
+BACKWARDS = text("FUNNEL.backwards", "steps that end before they begin, left out of the median days: {steps:count}.")
 RISING = text("FUNNEL.rising", "{stage} has more than the stage before it; are both from the same group?")
 NOTHING_BEFORE = text("FUNNEL.nothing_before", "Nobody is in {stage}, so there is nothing to divide by.")
 NO_STAGES_FOUND = text(
@@ -121,19 +121,12 @@ TWO_FOR_STAGE = text(
     'The columns "{first}" and "{second}" both read as the stage {stage}. Name the stages in the second argument.',
 )
 ONE_STAGE = text("FUNNEL.one_stage", "A funnel needs two stages; only {stage} was found.")
-STAGE_NOT_IN_BLOCK = text(
-    "FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.'
-)
+STAGE_NOT_IN_BLOCK = text("FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.')
 BY_NEEDS_TABLE = text("FUNNEL.by_needs_table", "Groups need a table with one row per lead, not a block of counts.")
-NOT_A_STAGE_CELL = text(
-    "FUNNEL.not_a_stage_cell",
-    '{place} holds "{content}"; a stage column holds dates, or yes and no.',
-)
 DATES_AND_FLAGS = text(
     "FUNNEL.dates_and_flags", 'The column "{stage}" mixes dates with yes and no; it should hold one of them.'
 )
 COLUMN = text("FUNNEL.in_column", 'column "{column}"')
-BLOCK_COUNT = text("FUNNEL.block_count", "the count of {stage}")
 
 _YES = frozenset({"yes", "y", "x", "true", "ja", "oui", "sì", "si", "ya", "wahr", "vrai", "vero", "benar", "✓", "1"})
 _NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "falso", "salah", "-", "0"})
@@ -349,9 +342,7 @@ def _share(count: float, of: _Step) -> float | CellError:
 # -- a block of stage names and counts
 
 
-def _stage_counts(
-    data: TableData, stages: Sequence[str] | None, context: Context
-) -> list[tuple[str, float]] | None:
+def _stage_counts(data: TableData, stages: Sequence[str] | None, context: Context) -> list[tuple[str, float]] | None:
     """Stage and count where ``data`` is such a block; None where it is a table.
 
     A block has two columns, a name and a number; its header row may be missing. A table whose
@@ -365,9 +356,7 @@ def _stage_counts(
         return None
     lines = rest if headed else data.rows
     read = [(row[0], _count(row[1], context)) for row in lines]
-    if not read or not all(
-        isinstance(name, str) and name.strip() and count is not None for name, count in read
-    ):
+    if not read or not all(isinstance(name, str) and name.strip() and count is not None for name, count in read):
         return None
     pairs: list[tuple[str, float]] = []
     for name, count in read:

@@ -147,9 +147,7 @@ def cost_per_sql(
 def cost_per_opportunity(
     spend: Annotated[Money, SPEND],
     opportunities: Annotated[Count, "Opportunities of the same period: their number, or one name or ID each."],
-    leads: Annotated[
-        Count | None, "Leads of the same period; the explanation then compares the cost of both."
-    ] = None,
+    leads: Annotated[Count | None, "Leads of the same period; the explanation then compares the cost of both."] = None,
 ) -> Measure:
     """What one sales opportunity costs; with leads, a test of lead quality.
 
@@ -167,9 +165,7 @@ def cost_per_opportunity(
         per_lead=spend / leads, rate=opportunities / leads, leads=leads, times=leads / opportunities
     )
     odd = (MORE_THAN_LEADS(),) if opportunities > leads else ()
-    return Measure(
-        measure.value, (*measure.working, compared), (*measure.warnings, *odd), measure.currency
-    )
+    return Measure(measure.value, (*measure.working, compared), (*measure.warnings, *odd), measure.currency)
 
 
 @kpi(
@@ -217,7 +213,9 @@ def cost_per_order(
 )
 def customer_acquisition_cost(
     spend: Annotated[Money, "What was spent on winning customers; with a lag, one cell per period."],
-    new_customers: Annotated[Count, "New customers: their number or one name or ID each; with a lag, one number per period."],
+    new_customers: Annotated[
+        Count, "New customers: their number or one name or ID each; with a lag, one number per period."
+    ],
     lag: Annotated[
         Periods, "Periods from spending to winning: 1 pairs each period's spend with the customers of the next."
     ] = 0.0,

@@ -17,10 +17,12 @@ _FROM = [46027, 46027, 46027, 46027]  # 5 January 2026, as a date serial
 MEAN = text("SALES_CYCLE.mean", "mean over {deals:count} {which}, from {shortest:count} to {longest:count} days.")
 MEDIAN = text("SALES_CYCLE.median", "median of {deals:count} {which}, from {shortest:count} to {longest:count} days.")
 P75 = text(
-    "SALES_CYCLE.p75", "three quarters of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days."
+    "SALES_CYCLE.p75",
+    "three quarters of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days.",
 )
 P90 = text(
-    "SALES_CYCLE.p90", "nine tenths of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days."
+    "SALES_CYCLE.p90",
+    "nine tenths of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days.",
 )
 WON_DEALS = text("SALES_CYCLE.won_deals", "won deals")
 CLOSED_DEALS = text("SALES_CYCLE.closed_deals", "closed deals")
@@ -69,7 +71,9 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
 def sales_cycle(
     first_touch: Annotated[DayNumbers, "One date per deal: the first contact."],
     close_dates: Annotated[DayNumbers, "One date per deal, in the same order: when it closed."],
-    outcomes: Annotated[OutcomeCells | None, "One word per deal (won, lost, open); with it, only won deals are measured."] = None,
+    outcomes: Annotated[
+        OutcomeCells | None, "One word per deal (won, lost, open); with it, only won deals are measured."
+    ] = None,
     statistic: Annotated[
         Literal["mean", "median", "p75", "p90"],
         "mean, median, p75 (three quarters were faster) or p90 (nine tenths were faster).",

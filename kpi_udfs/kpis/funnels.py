@@ -45,9 +45,7 @@ def count_stages(
     result: list[tuple[str, list[tuple[str, int, float | None]]]] = []
     no_stage = backwards = 0
     for row in sorted(counted, key=lambda row: str(row[_GROUP])):
-        steps = [
-            (name, int(row[f"{_IN}{i}"] or 0), _median(row.get(f"{_GAP}{i}"))) for i, name in enumerate(named)
-        ]
+        steps = [(name, int(row[f"{_IN}{i}"] or 0), _median(row.get(f"{_GAP}{i}"))) for i, name in enumerate(named)]
         result.append((row[_GROUP], steps))
         no_stage += int(row[_NONE] or 0)
         backwards += int(row[_BACK] or 0)
@@ -78,10 +76,7 @@ def _aggregate(
         *(_inside(i, stages, gap, policy).alias(f"{_IN}{i}") for i in range(stages)),
         *(nw.when(gap[i] >= 0).then(gap[i]).alias(f"{_GAP}{i}") for i in gaps),
         *(nw.when(gap[i] < 0).then(1).otherwise(0).alias(f"{_BACK}{i}") for i in gaps),
-        nw.when(nw.sum_horizontal(*(f"{_REACHED}{i}" for i in range(stages))) == 0)
-        .then(1)
-        .otherwise(0)
-        .alias(_NONE),
+        nw.when(nw.sum_horizontal(*(f"{_REACHED}{i}" for i in range(stages))) == 0).then(1).otherwise(0).alias(_NONE),
     )
     summed = marked.group_by(_GROUP).agg(
         *(nw.col(f"{_IN}{i}").sum() for i in range(stages)),
@@ -93,9 +88,7 @@ def _aggregate(
     return [{**row, _BACK: sum(row[f"{_BACK}{i}"] for i in gaps)} for row in rows]
 
 
-def _inside(
-    index: int, stages: int, gap: dict[int, nw.Expr], policy: Literal["furthest", "strict", "any"]
-) -> nw.Expr:
+def _inside(index: int, stages: int, gap: dict[int, nw.Expr], policy: Literal["furthest", "strict", "any"]) -> nw.Expr:
     """1 where a row counts in the stage, else 0."""
     reached = [nw.col(f"{_REACHED}{i}") == 1 for i in range(stages)]
     if policy == "any":

@@ -112,7 +112,7 @@ def _kept(at_start: Amount, at_end: Amount, joined: Amount | None) -> tuple[floa
     totals = [name for name, amount in given.items() if amount and amount.names is None]
     if named and totals:
         raise CellError.value(NAMES_AND_TOTALS(names=named[0], totals=totals[0]))
-    if at_start == 0:
+    if not at_start:
         raise CellError.div0(NOBODY())
     if named:
         nobody: frozenset[str] = frozenset()

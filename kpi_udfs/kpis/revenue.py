@@ -23,17 +23,20 @@ from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
 ROI_WORKING = text(
-    "MARKETING_ROI.working", "({revenue:amount} revenue × {margin:percent} margin − {bottom:amount} spend) ÷ {bottom:amount} spend."
+    "MARKETING_ROI.working",
+    "({revenue:amount} revenue × {margin:percent} margin − {bottom:amount} spend) ÷ {bottom:amount} spend.",
 )
 ROI_NOTHING = text("MARKETING_ROI.nothing", "Nothing was spent, so there is no return on spend.")
-NEGATIVE_SPEND = text("MARKETING_ROI.negative_spend", "The spend is negative ({bottom:amount}); a return on it has no meaning.")
-FULL_MARGIN = text(
-    "MARKETING_ROI.full_margin", "No margin was given: the whole revenue counts as return."
+NEGATIVE_SPEND = text(
+    "MARKETING_ROI.negative_spend", "The spend is negative ({bottom:amount}); a return on it has no meaning."
 )
+FULL_MARGIN = text("MARKETING_ROI.full_margin", "No margin was given: the whole revenue counts as return.")
 ROAS_WORKING = text("RETURN_ON_AD_SPEND.working", "{top:amount} revenue ÷ {bottom:amount} spend.")
 REVENUE_WORKING = text("REVENUE.working", "sum of the amounts in {rows:count} cells.")
 REVENUE_WON = text("REVENUE.won", "Won deals only. Others left out: {rows:count}.")
-REVENUE_PERIOD = text("REVENUE.period", "From {first:date} to {last:date}, both included. Outside and left out: {rows:count}.")
+REVENUE_PERIOD = text(
+    "REVENUE.period", "From {first:date} to {last:date}, both included. Outside and left out: {rows:count}."
+)
 REVENUE_SINCE = text("REVENUE.since", "From {first:date} on. Earlier and left out: {rows:count}.")
 REVENUE_UNTIL = text("REVENUE.until", "Until {last:date}, included. Later and left out: {rows:count}.")
 REVENUE_UNDATED = text("REVENUE.undated", "Amounts without a date, left out: {rows:count}.")
@@ -46,16 +49,16 @@ NO_AMOUNT = text("REVENUE.no_amount", "No amount is left: no row meets the condi
     shows=PERCENT,
     examples=[
         Example(revenue=60000, spend=20000, gives=2.0, because="(60,000 − 20,000) ÷ 20,000"),
-        Example(
-            revenue=60000, spend=20000, margin=0.6, gives=0.8, because="(60,000 × 60% − 20,000) ÷ 20,000"
-        ),
+        Example(revenue=60000, spend=20000, margin=0.6, gives=0.8, because="(60,000 × 60% − 20,000) ÷ 20,000"),
         Example(revenue=60000, spend=0, gives=DIV0, because="nothing was spent"),
     ],
 )
 def marketing_roi(
     revenue: Annotated[Money, "Revenue that marketing brought in: one number or a column of amounts."],
     spend: Annotated[Money, "What was spent on it: one number or a column of amounts."],
-    margin: Annotated[Margin, "Contribution margin on the revenue, 60% or 0.6. Without it the whole revenue counts."] = 1.0,
+    margin: Annotated[
+        Margin, "Contribution margin on the revenue, 60% or 0.6. Without it the whole revenue counts."
+    ] = 1.0,
 ) -> Measure:
     """Return on marketing spend (ROMI), after the spend itself.
 
@@ -115,15 +118,15 @@ def return_on_ad_spend(
             because="800 in February and 500 in March 2026",
         ),
         Example(amounts=[1200], from_date=46054, gives=VALUE, because="a period without dates"),
-        Example(
-            amounts=[1200], dates=[46027], to_date=46000, gives=NA, because="no amount lies in the period"
-        ),
+        Example(amounts=[1200], dates=[46027], to_date=46000, gives=NA, because="no amount lies in the period"),
     ],
 )
 def revenue(
     amounts: Annotated[Money, "One amount per sale or deal."],
     dates: Annotated[DayNumbers | None, "One date per amount; needed when a period is given."] = None,
-    outcomes: Annotated[OutcomeCells | None, "One word per deal (won, lost, open); with it, only won deals count."] = None,
+    outcomes: Annotated[
+        OutcomeCells | None, "One word per deal (won, lost, open); with it, only won deals count."
+    ] = None,
     from_date: Annotated[DayNumber | None, "First day of the period, included."] = None,
     to_date: Annotated[DayNumber | None, "Last day of the period, included."] = None,
 ) -> Measure:
@@ -167,7 +170,7 @@ def _within(
         return rows
     filled = [(row, part) for row, part in rows if part is not None]
     dated = [(row, part, day) for row, part in filled if (day := dates[row]) is not None]
-    inside = [
+    inside: list[tuple[int, float | None]] = [
         (row, part)
         for row, part, day in dated
         if (from_date is None or day >= from_date) and (to_date is None or day <= to_date)

@@ -16,8 +16,8 @@ CLOSED = text("WIN_RATIO.closed", "{won:count} won of {closed:count} closed deal
 ALL = text("WIN_RATIO.all", "{won:count} won of {total:count} deals, won, lost and open.")
 CLOSED_VALUE = text("WIN_RATIO.closed_value", "{won:amount} won of {closed:amount} in closed deals, by value.")
 ALL_VALUE = text("WIN_RATIO.all_value", "{won:amount} won of {total:amount} in all deals, by value.")
-OPEN_LEFT_OUT = text("WIN_RATIO.open_left_out", "Open and left out: {open:count}, namely {words:list}.")
-OPEN_COUNTED = text("WIN_RATIO.open_counted", "Open among them: {open:count}, namely {words:list}.")
+OPEN_LEFT_OUT = text("WIN_RATIO.open_left_out", "{open:count} open left out, read as open: {words:list}.")
+OPEN_COUNTED = text("WIN_RATIO.open_counted", "{open:count} of them open, read as open: {words:list}.")
 WORD_COUNT = text("WIN_RATIO.word", "{word} ({times:count})")
 AND_MORE = text("WIN_RATIO.and_more", "and {more:count} more words")
 NONE_CLOSED = text("WIN_RATIO.none_closed", "No deal has closed yet. Open: {open:count}.")
@@ -43,16 +43,17 @@ LENGTHS = text(
         ),
         Example(outcomes=["open", "open"], gives=DIV0, because="no deal has closed yet"),
         Example(outcomes=["red", "blue"], gives=VALUE, because="no word is known as an outcome"),
-        Example(
-            outcomes=["won", "lost"], values=[0, 0], gives=DIV0, because="the closed deals have no value"
-        ),
+        Example(outcomes=["won", "lost"], values=[0, 0], gives=DIV0, because="the closed deals have no value"),
     ],
 )
 def win_ratio(
     outcomes: Annotated[OutcomeCells, "One cell per deal: won, lost or still open, in the words of your CRM."],
-    values: Annotated[Money | None, "One amount per deal, to weigh deals by value; without it every deal counts once."] = None,
+    values: Annotated[
+        Money | None, "One amount per deal, to weigh deals by value; without it every deal counts once."
+    ] = None,
     basis: Annotated[
-        Literal["closed", "all"], "closed: divide by closed deals (won and lost). all: divide by all deals, open ones too."
+        Literal["closed", "all"],
+        "closed: divide by closed deals (won and lost). all: divide by all deals, open ones too.",
     ] = "closed",
 ) -> Measure:
     """Share of deals that were won.

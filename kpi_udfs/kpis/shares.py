@@ -35,9 +35,7 @@ def same_length(reason: Text, **columns: Any) -> None:
     (first, one), *others = columns.items()
     for other, many in others:
         if len(one) != len(many):
-            raise CellError.value(
-                reason(first=first, first_cells=len(one), second=other, second_cells=len(many))
-            )
+            raise CellError.value(reason(first=first, first_cells=len(one), second=other, second_cells=len(many)))
 
 
 def parts_of(amount: Amount, reason: Text, argument: str) -> list[float | None]:

@@ -1,0 +1,367 @@
+"""The command line: ``kpi-udfs calc``, ``list``, ``show``, ``demo``.
+
+Exit codes: 0 all right; 1 some cells are errors; 2 the workbook can't be read or the call is wrong,
+with one clear line on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from kpi_udfs import calls, settings
+from kpi_udfs.errors import CellError, ConfigError, KpiUdfsError
+from kpi_udfs.kpis.about import find
+from kpi_udfs.messages import Text, say, text, write
+from kpi_udfs.registry import KPIS, Block, Example, KpiSpec, Measure
+
+if TYPE_CHECKING:
+    from kpi_udfs.hosts.headless import Display, FormulaCell
+
+CELL = text("cli.cell", "Cell")
+FORMULA = text("cli.formula", "Formula")
+VALUE = text("cli.value", "Value")
+EXPLANATION = text("cli.explanation", "Explanation")
+NO_KPI_FORMULAS = text("cli.no_kpi_formulas", "No formula here uses a KPI function. Formulas in all: {formulas:count}.")
+ERRORS = text("cli.errors", "Cells with errors: {cells:count}")
+NO_REASON = text("cli.no_reason", "the formula itself gives this error.")
+NEEDS_EXTRA = text("cli.needs_extra", "this needs the extra {extra}: pip install 'kpi_udfs[{extra}]'")
+READING = text("cli.reading", "Reading {file}")
+CALCULATING = text("cli.calculating", "Calculating")
+ARGUMENTS = text("cli.arguments", "Arguments")
+EXAMPLES = text("cli.examples", "Examples")
+OPTIONAL = text("cli.optional", "optional")
+WRITTEN_TO = text("cli.written_to", "The workbook is here: {file}")
+CANT_WRITE = text("cli.cant_write", "{folder}: nothing can be written there: {reason}")
+CATEGORIES = {
+    name: text(f"category.{name}", english)
+    for name, english in {
+        "costs": "Costs",
+        "conversion": "Conversion and funnel",
+        "sales": "Sales",
+        "cycle": "Sales cycle",
+        "retention": "Retention",
+        "revenue": "Revenue and return",
+        "about": "Explanations",
+    }.items()
+}
+HELP = text("cli.help", "KPI functions for spreadsheets: recalculate workbooks, look up definitions.")
+HELP_CALC = text(
+    "cli.help.calc",
+    "Recalculate a workbook and print its KPI formulas with values and explanations. The file stays as it is.",
+)
+HELP_SHEET = text("cli.help.sheet", "Only the formulas of this sheet.")
+HELP_JSON = text("cli.help.json", "Print one JSON object per formula cell instead of a table.")
+HELP_LANGUAGE = text(
+    "cli.help.language", "Language of explanations and of numbers written as text, such as de or en_GB."
+)
+HELP_LIST = text("cli.help.list", "List all KPI functions.")
+HELP_SHOW = text("cli.help.show", "Show one KPI function: definition, arguments, examples.")
+HELP_DEMO = text(
+    "cli.help.demo", "Write the sales funnel workbook with example data, recalculate it and print its KPIs."
+)
+
+
+def _configured() -> str | None:
+    try:
+        return settings.current().language
+    except ConfigError:
+        return None  # said by the command that needs it
+
+
+_LOCALE = _configured()
+
+
+def _help(what: Text) -> str:
+    return say(what, _LOCALE)
+
+
+def _set_language(context: click.Context, parameter: click.Parameter, language: str | None) -> None:
+    if language:
+        os.environ["KPI_UDFS_LANGUAGE"] = language
+        settings.forget()
+
+
+def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--language", callback=_set_language, expose_value=False, metavar="LANGUAGE", help=_help(HELP_LANGUAGE)
+    )(command)
+
+
+@click.group(help=_help(HELP), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kpi_udfs")
+def main() -> None:
+    """Entry point."""
+    # Piped output is UTF-8 on every system; a console keeps its own encoding but never fails on ÷.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace", **({} if stream.isatty() else {"encoding": "utf-8"}))
+
+
+@main.command(help=_help(HELP_CALC))
+@click.argument("book", type=click.Path(path_type=Path))
+@click.option("--sheet", metavar="NAME", help=_help(HELP_SHEET))
+@click.option("--json", "as_json", is_flag=True, help=_help(HELP_JSON))
+@_language_option
+def calc(book: Path, sheet: str | None, as_json: bool) -> None:
+    """Recalculate a workbook."""
+    with _one_clear_line() as locale:
+        cells = _calculate(book, sheet, locale)
+    if as_json:
+        click.echo(json.dumps([_as_object(cell) for cell in cells], ensure_ascii=False, indent=2))
+    else:
+        _print_cells(cells, locale)
+    sys.exit(1 if any(cell.errors for cell in cells) else 0)
+
+
+@main.command(name="list", help=_help(HELP_LIST))
+@_language_option
+def list_kpis() -> None:
+    """The catalogue."""
+    with _one_clear_line() as locale:
+        category = None
+        for spec in KPIS.values():
+            if spec.category != category:
+                click.echo(("\n" if category else "") + click.style(say(CATEGORIES[spec.category], locale), bold=True))
+                category = spec.category
+            click.echo(f"  {spec.signature}")
+            click.echo(f"      {say(spec.tooltip, locale)}")
+
+
+@main.command(help=_help(HELP_SHOW))
+@click.argument("kpi")
+@_language_option
+def show(kpi: str) -> None:
+    """One function in full."""
+    with _one_clear_line() as locale:
+        try:
+            spec = find(kpi)
+        except CellError as error:
+            _stop(say(error.reason, locale))
+        for line in _described(spec, locale):
+            click.echo(line)
+
+
+@main.command(help=_help(HELP_DEMO))
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("kpi_demo"))
+@_language_option
+def demo(folder: Path) -> None:
+    """The sales funnel workbook with example data."""
+    with _one_clear_line() as locale, _extra("templates", "headless"):
+        from kpi_udfs.workbooks import build, recipes
+
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = _free_name(folder / "sales_funnel.xlsx")
+            with _progress(say(CALCULATING, locale)):
+                cells = build(recipes()["sales_funnel"], path)
+        except OSError as error:
+            _stop(say(CANT_WRITE(folder=folder, reason=error.strerror or error), locale))
+    _print_funnel(cells, locale)
+    names = tuple(f"={spec.name}(" for spec in KPIS.values() if spec.name != "KPI_EXPLAIN")
+    _print_cells([cell for cell in cells if cell.errors or cell.formula.startswith(names)], locale)
+    click.echo()
+    click.echo(say(WRITTEN_TO(file=path.resolve()), locale))
+    sys.exit(1 if any(cell.errors for cell in cells) else 0)
+
+
+# ------------------------------------------------------------------------------ calculating
+
+
+def _calculate(book: Path, sheet: str | None, locale: str | None) -> list[FormulaCell]:
+    with _extra("headless"):
+        from kpi_udfs.hosts.headless import Workbook
+    with _progress(say(READING(file=book.name), locale)) as update:
+        workbook = Workbook(book, locale)
+        if sheet is not None:
+            workbook.check_sheet(sheet)
+        update(say(CALCULATING, locale), 0, 1)
+        cells = workbook.calculate(lambda done, of: update(say(CALCULATING, locale), done, of))
+    return [cell for cell in cells if sheet in (None, cell.sheet)]
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress line on a terminal; nothing where output is not read by a person."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda what, done, of: progress.update(task, description=what, completed=done, total=of)
+
+
+@contextmanager
+def _one_clear_line() -> Iterator[str | None]:
+    """Whatever goes wrong inside is said in a line, with exit code 2; gives the language."""
+    try:
+        yield settings.current().language
+    except KpiUdfsError as error:
+        _stop(str(error))
+
+
+@contextmanager
+def _extra(*names: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("kpi_udfs"):
+            raise
+        _stop(say(NEEDS_EXTRA(extra=",".join(names)), _configured()))
+
+
+def _stop(line: str) -> NoReturn:
+    click.echo(f"kpi-udfs: {line}", err=True)
+    sys.exit(2)
+
+
+def _free_name(path: Path) -> Path:
+    """``path``, or with a number where a file stands there already: somebody may have worked in it."""
+    number = 1
+    free = path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}_{number}")
+    return free
+
+
+# ---------------------------------------------------------------------------------- printing
+
+
+def _as_object(cell: FormulaCell) -> dict[str, Any]:
+    return {
+        "sheet": cell.sheet,
+        "cell": cell.cell,
+        "formula": cell.formula,
+        "value": cell.value,
+        "error": cell.error,
+        "explanation": cell.explanation,
+    }
+
+
+def _print_cells(cells: list[FormulaCell], locale: str | None) -> None:
+    from kpi_udfs.hosts.headless import Display
+
+    display = Display(locale)
+    shown = [_shown(cell, display) for cell in cells if cell.is_kpi]
+    for row, before in reversed(list(zip(shown[1:], shown, strict=False))):
+        if row[3] == before[3]:  # the cells of a block share one explanation
+            row[3] = ""
+    if not shown:
+        click.echo(say(NO_KPI_FORMULAS(formulas=len(cells)), locale))
+    elif sys.stdout.isatty():
+        _print_table(shown, locale)
+    else:
+        captions = [say(caption, locale) for caption in (CELL, FORMULA, VALUE, EXPLANATION)]
+        for row in [captions, *shown]:
+            click.echo("\t".join(part.replace("\n", "; ") for part in row))
+    failed = [(cell, code, why) for cell in cells for code, why in cell.errors]
+    if failed:
+        click.echo()
+        click.echo(say(ERRORS(cells=len({(c.sheet, c.cell) for c, _, _ in failed})), locale))
+        for cell, code, why in dict.fromkeys((f"{c.sheet}!{c.cell}", code, why) for c, code, why in failed):
+            click.echo(f"  {cell}: {why or f'{code}: {say(NO_REASON, locale)}'}")
+
+
+def _print_funnel(cells: list[FormulaCell], locale: str | None) -> None:
+    """The first block among the results, as lines."""
+    from kpi_udfs.hosts.headless import Display
+
+    blocks = (answer.result for cell in cells for answer in cell.answers)
+    block = next(result for result in blocks if isinstance(result, Block))
+    for line in _aligned(Display(locale).rows(block.rows, block.column_kinds)):
+        click.echo(line)
+    click.echo()
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of texts as lines of columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _shown(cell: FormulaCell, display: Display) -> list[str]:
+    explanation = cell.explanation or ""
+    if isinstance(cell.value, list):
+        block = next((a.result for a in cell.answers if isinstance(a.result, Block)), None)
+        kinds = block.column_kinds if block and len(block.column_kinds) == len(cell.value[0]) else ()
+        value = "\n".join(" | ".join(row) for row in display.rows(cell.value, kinds))
+    else:
+        value = cell.error or display.shown(cell.value, cell.number_format)
+    return [f"{cell.sheet}!{cell.cell}", cell.formula, value, "" if explanation == value else explanation]
+
+
+def _print_table(rows: list[list[str]], locale: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text as Styled
+
+    table = Table(show_lines=True)
+    for caption, ratio in ((CELL, None), (FORMULA, 3), (VALUE, 3), (EXPLANATION, 5)):
+        table.add_column(say(caption, locale), ratio=ratio, no_wrap=ratio is None, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Styled, row))
+    Console().print(table)
+
+
+def _described(spec: KpiSpec, locale: str | None) -> Iterator[str]:
+    yield click.style(spec.signature, bold=True)
+    yield say(spec.tooltip, locale)
+    yield ""
+    yield say(spec.definition, locale)
+    if spec.params:
+        yield ""
+        yield click.style(say(ARGUMENTS, locale), bold=True)
+    for param in spec.params:
+        optional = "" if param.required else f" ({say(OPTIONAL, locale)})"
+        yield f"  {param.name}{optional}: {say(param.help, locale)}"
+    examples = [example for example in spec.examples if example.gives is not ...]
+    if examples:
+        yield ""
+        yield click.style(say(EXAMPLES, locale), bold=True)
+    for example in examples:
+        yield f"  {formula_text(spec, example)}"
+        first, *more = _result_lines(spec, example, locale)
+        yield f"      = {first}" + ("" if more else f"   {say(example.said or '', locale)}")
+        yield from (f"        {line}" for line in more)
+        if more:
+            yield f"        {say(example.said or '', locale)}"
+
+
+def formula_text(spec: KpiSpec, example: Example) -> str:
+    """The example as a formula, its cells written as array constants."""
+    parts = [_constant(argument) for argument in spec.arguments(example)]
+    return f"={spec.name}({', '.join(parts)})"
+
+
+def _constant(cell: Any) -> str:
+    from datetime import date
+
+    if isinstance(cell, list):
+        rows = [row if isinstance(row, list) else [row] for row in cell]
+        return "{" + "; ".join(", ".join(map(_constant, row)) for row in rows) + "}"
+    if cell is None:
+        return ""
+    if isinstance(cell, date):
+        return f'"{cell.isoformat()}"'
+    return str(cell) if isinstance(cell, int | float) else '"' + str(cell).replace('"', '""') + '"'
+
+
+def _result_lines(spec: KpiSpec, example: Example, locale: str | None) -> list[str]:
+    gives = example.gives
+    if not isinstance(gives, list):
+        return [gives if isinstance(gives, str) else calls.shown(Measure(gives), spec.shows, locale)]
+    return _aligned(
+        [[write(c, "number", locale) if isinstance(c, int | float) else str(c) for c in row] for row in gives]
+    )
