@@ -127,7 +127,8 @@ def write(page: Page) -> None:
 
 def _funnel_sheet(page: Page, sheet: Any) -> None:
     sheet.set_column(0, 0, 20)
-    sheet.set_column(1, 6, 15)
+    sheet.set_column(1, 5, 15)
+    sheet.set_column(6, 6, 24)
     page.heading(sheet, TITLE, CAPTION, 12)
     top = 4
     stages = range(top + 1, top + 1 + STAGES)

@@ -55,10 +55,13 @@ def _udf(spec: KpiSpec, locale: str | None) -> Callable[..., Any]:
 
 
 def pack(value: Any) -> Any:
-    """A result as Excel takes it: built-in types only, errors as their text, always rows."""
+    """A result as Excel takes it: built-in types only, errors as their text.
+
+    Office.js declares every function's result a matrix, so a single value is a row of one there.
+    """
     if isinstance(value, list):
         return [[_cell(cell) for cell in row] for row in value]
-    return _cell(value)
+    return _cell(value) if THROUGH_COM else [[_cell(value)]]
 
 
 def _cell(value: Any) -> Any:
