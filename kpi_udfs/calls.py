@@ -130,7 +130,7 @@ def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list
         if param.default is not Required and cells.is_left_out(raw, context):
             bound.append(param.default)
             continue
-        if index >= len(arguments) or (context.com and raw == cells.COM_MISSING and type(raw) is int):
+        if index >= len(arguments) or (context.com and type(raw) is int and raw == cells.COM_MISSING):
             raise CellError.value(cells.MISSING(argument=param.name, help=param.help))
         value = cells.read(raw, param, context, notes)
         if type(value) is Amount and value.currency:

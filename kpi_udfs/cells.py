@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from kpi_udfs.errors import NA, VALUE, CellError
 from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData
-from kpi_udfs.messages import Sentence, Text, text
+from kpi_udfs.messages import Sentence, text
 from kpi_udfs.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ MISSING = text("cells.missing", "{argument} is missing: {help}")
 NOT_A_NUMBER = text("cells.not_a_number", '{place} holds "{content}", which is not a number.')
 NOT_A_DATE = text("cells.not_a_date", '{place} holds "{content}", which is not a date.')
 NOT_A_DATE_HERE = text(
-    "cells.not_a_date_here", '{place} holds "{content}", which is not a date as {language} writes dates.'
+    "cells.not_a_date_here", '{place} holds "{content}", which is not a date as {language:language} writes dates.'
 )
 AMBIGUOUS_NUMBER = text(
     "cells.ambiguous_number",
@@ -58,7 +58,7 @@ AMBIGUOUS_DATE = text(
 )
 MIXED_STYLES = text(
     "cells.mixed_styles",
-    '{argument} mixes number styles: "{foreign}" is not written as {language} writes numbers, so '
+    '{argument} mixes number styles: "{foreign}" is not written as {language:language} writes numbers, so '
     '"{ambiguous}" can\'t be read for certain.',
 )
 MIXTURE = text(
@@ -86,17 +86,17 @@ NO_OUTCOMES = text("cells.no_outcomes", "{argument} holds no outcomes yet: all i
 NO_TABLE = text("cells.no_table", "{argument} should be a table with its header row.")
 READ_AS = text(
     "cells.read_as",
-    '{argument}: texts read as {language} writes numbers, such as "{content}": {number:count}. Another language '
+    '{argument}: texts read as {language:language} writes numbers, such as "{content}": {number:count}. Another language '
     "would read other numbers.",
 )
 READ_DATES_AS = text(
     "cells.read_dates_as",
-    '{argument}: texts read as {language} writes dates, such as "{content}": {number:count}. Another language '
+    '{argument}: texts read as {language:language} writes dates, such as "{content}": {number:count}. Another language '
     "would read other days.",
 )
 READ_FOREIGN = text(
     "cells.read_foreign",
-    '{argument}: texts such as "{content}" are not written as {language} writes numbers; they can be read only '
+    '{argument}: texts such as "{content}" are not written as {language:language} writes numbers; they can be read only '
     "one way.",
 )
 LOOK_LIKE_IDS = text(
@@ -224,23 +224,6 @@ def _shown(cell: Any) -> str:
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
-def _language(context: Context) -> Text | str:
-    from kpi_udfs.messages import language_of
-
-    locale = context.settings.language
-    if locale is None or language_of(locale) not in locale.lower():
-        return locale or "en"
-    return LANGUAGE_NAMES[language_of(locale)]
-
-
-LANGUAGE_NAMES = {
-    "en": text("language.en", "English"),
-    "de": text("language.de", "German"),
-    "fr": text("language.fr", "French"),
-    "it": text("language.it", "Italian"),
-    "id": text("language.id", "Indonesian"),
-}
-
 # --------------------------------------------------------------------------------- amounts
 
 
@@ -342,7 +325,7 @@ class _Gathered:
         return Amount(math.fsum(numbers), self.parts, currency=next(iter(self.currencies), None))
 
     def _say_how_texts_were_read(self, notes: list[Sentence]) -> None:
-        name, language = self.cells.argument, _language(self.context)
+        name, language = self.cells.argument, self.context.settings.language
         if self.ambiguous and self.foreign:
             raise CellError.value(
                 MIXED_STYLES(argument=name, foreign=self.foreign[0], ambiguous=self.ambiguous[0], language=language)
@@ -490,7 +473,7 @@ def _written_day(cell: str, place: Sentence, context: Context, unclear: list[str
         raise CellError.value(AMBIGUOUS_DATE(place=place, content=_shown(cell)))
     if isinstance(read, str):
         if context.settings.language:
-            language = _language(context)
+            language = context.settings.language
             raise CellError.value(NOT_A_DATE_HERE(place=place, content=_shown(cell), language=language))
         raise CellError.value(NOT_A_DATE(place=place, content=_shown(cell)))
     if read.ambiguous:
@@ -518,7 +501,9 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     days = [None if is_blank(cell) else day_of(cell, cells, index, context, unclear) for index, cell in enumerate(flat)]
     if unclear:
         notes.append(
-            READ_DATES_AS(argument=cells.argument, number=len(unclear), content=unclear[0], language=_language(context))
+            READ_DATES_AS(
+                argument=cells.argument, number=len(unclear), content=unclear[0], language=context.settings.language
+            )
         )
     return days
 
@@ -535,10 +520,11 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
     cells = Range(raw, param.name)
     try:
         counts = Counter(cells.flat)
-    except TypeError:  # an error cell is a mapping, which can't be counted
+    except TypeError:  # something that can't be counted: an error cell, or nothing a cell can hold
         for index, cell in enumerate(cells.flat):
             _refuse_error(cell, cells, index, context)
-        raise
+        cells.flat = [cell if isinstance(cell, str | float | None) else _shown(cell) for cell in cells.flat]
+        counts = Counter(cells.flat)
     known = context.settings.outcomes
     meanings: dict[Any, str | None] = {}
     understood = False

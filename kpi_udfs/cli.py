@@ -16,11 +16,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kpi_udfs import calls, settings
+from kpi_udfs import settings
 from kpi_udfs.errors import CellError, ConfigError, KpiUdfsError
 from kpi_udfs.kpis.about import find
-from kpi_udfs.messages import Text, say, text, write
-from kpi_udfs.registry import KPIS, Block, Example, KpiSpec, Measure
+from kpi_udfs.messages import Text, say, text
+from kpi_udfs.publish.catalogue import (
+    ARGUMENTS,
+    CATEGORIES,
+    EXAMPLES,
+    OPTIONAL,
+    aligned,
+    example_formula,
+    example_result,
+)
+from kpi_udfs.registry import KPIS, Block, KpiSpec
 
 if TYPE_CHECKING:
     from kpi_udfs.hosts.headless import Display, FormulaCell
@@ -35,23 +44,8 @@ NO_REASON = text("cli.no_reason", "the formula itself gives this error.")
 NEEDS_EXTRA = text("cli.needs_extra", "this needs the extra {extra}: pip install 'kpi_udfs[{extra}]'")
 READING = text("cli.reading", "Reading {file}")
 CALCULATING = text("cli.calculating", "Calculating")
-ARGUMENTS = text("cli.arguments", "Arguments")
-EXAMPLES = text("cli.examples", "Examples")
-OPTIONAL = text("cli.optional", "optional")
 WRITTEN_TO = text("cli.written_to", "The workbook is here: {file}")
 CANT_WRITE = text("cli.cant_write", "{folder}: nothing can be written there: {reason}")
-CATEGORIES = {
-    name: text(f"category.{name}", english)
-    for name, english in {
-        "costs": "Costs",
-        "conversion": "Conversion and funnel",
-        "sales": "Sales",
-        "cycle": "Sales cycle",
-        "retention": "Retention",
-        "revenue": "Revenue and return",
-        "about": "Explanations",
-    }.items()
-}
 HELP = text("cli.help", "KPI functions for spreadsheets: recalculate workbooks, look up definitions.")
 HELP_CALC = text(
     "cli.help.calc",
@@ -280,15 +274,9 @@ def _print_funnel(cells: list[FormulaCell], locale: str | None) -> None:
 
     blocks = (answer.result for cell in cells for answer in cell.answers)
     block = next(result for result in blocks if isinstance(result, Block))
-    for line in _aligned(Display(locale).rows(block.rows, block.column_kinds)):
+    for line in aligned(Display(locale).rows(block.rows, block.column_kinds)):
         click.echo(line)
     click.echo()
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of texts as lines of columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _shown(cell: FormulaCell, display: Display) -> list[str]:
@@ -331,37 +319,9 @@ def _described(spec: KpiSpec, locale: str | None) -> Iterator[str]:
         yield ""
         yield click.style(say(EXAMPLES, locale), bold=True)
     for example in examples:
-        yield f"  {formula_text(spec, example)}"
-        first, *more = _result_lines(spec, example, locale)
+        yield f"  {example_formula(spec, example)}"
+        first, *more = aligned(example_result(spec, example, locale))
         yield f"      = {first}" + ("" if more else f"   {say(example.said or '', locale)}")
         yield from (f"        {line}" for line in more)
         if more:
             yield f"        {say(example.said or '', locale)}"
-
-
-def formula_text(spec: KpiSpec, example: Example) -> str:
-    """The example as a formula, its cells written as array constants."""
-    parts = [_constant(argument) for argument in spec.arguments(example)]
-    return f"={spec.name}({', '.join(parts)})"
-
-
-def _constant(cell: Any) -> str:
-    from datetime import date
-
-    if isinstance(cell, list):
-        rows = [row if isinstance(row, list) else [row] for row in cell]
-        return "{" + "; ".join(", ".join(map(_constant, row)) for row in rows) + "}"
-    if cell is None:
-        return ""
-    if isinstance(cell, date):
-        return f'"{cell.isoformat()}"'
-    return str(cell) if isinstance(cell, int | float) else '"' + str(cell).replace('"', '""') + '"'
-
-
-def _result_lines(spec: KpiSpec, example: Example, locale: str | None) -> list[str]:
-    gives = example.gives
-    if not isinstance(gives, list):
-        return [gives if isinstance(gives, str) else calls.shown(Measure(gives), spec.shows, locale)]
-    return _aligned(
-        [[write(c, "number", locale) if isinstance(c, int | float) else str(c) for c in row] for row in gives]
-    )

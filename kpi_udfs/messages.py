@@ -95,10 +95,10 @@ class _Writer(string.Formatter):
 
 
 def write(value: Any, how: str, locale: str | None = None) -> str:
-    """A number or date in the notation of ``locale``.
+    """A number, a date or the name of a language as ``locale`` writes it.
 
     ``how``: ``count`` 4,238 · ``amount`` 1,234.50 · ``percent`` 63.2% · ``days`` 51.8 ·
-    ``number`` 2.72 · ``date`` Mar 4, 2017.
+    ``number`` 2.72 · ``date`` Mar 4, 2017 · ``language`` German (Switzerland).
     """
     from babel import Locale, UnknownLocaleError
     from babel.dates import format_date
@@ -108,6 +108,8 @@ def write(value: Any, how: str, locale: str | None = None) -> str:
         known = Locale.parse((locale or "en").replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         known = Locale.parse(language_of(locale))
+    if how == "language":
+        return Locale.parse(value.replace("-", "_")).get_display_name(known) or value
     if how == "date":
         return format_date(value, "medium", locale=known)
     number = Decimal(f"{value:.15g}")

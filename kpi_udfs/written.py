@@ -301,8 +301,11 @@ def _numeric(found: re.Match[str], locale: str | None) -> WrittenDate | Refusal:
         # Day or month first, in a language that writes neither: as without a language.
         order = ""
     year = _full_year(c)
-    if year is None or (not order and len(c) == 2):
-        return "ambiguous" if len(c) == 2 else "unreadable"
+    if year is None:
+        return "unreadable"
+    if not order and len(c) == 2:
+        readings = (_day(year, int(b), int(a)), _day(year, int(a), int(b)))
+        return "unreadable" if readings == ("unreadable", "unreadable") else "ambiguous"
     both = int(a) <= 12 and int(b) <= 12 and a.zfill(2) != b.zfill(2)
     dotted = found["sep"].startswith(".")
     if not order:

@@ -13,24 +13,28 @@ from typing import Any, Protocol
 
 import pytest
 
-# xlwings decides at import whether it serves Office.js.
-os.environ["XLWINGS_ON_SERVER"] = "true"
+# xlwings decides at import whether it serves Office.js, and then asks for a licence key.
+if os.environ.get("XLWINGS_LICENSE_KEY"):
+    os.environ["XLWINGS_ON_SERVER"] = "true"
 
-from kpi_udfs import calls, settings  # noqa: E402 (the environment comes first)
-from kpi_udfs.errors import CellError  # noqa: E402
-from kpi_udfs.registry import KPIS  # noqa: E402
+from kpi_udfs import calls, settings
+from kpi_udfs.errors import CellError
+from kpi_udfs.registry import KPIS
 
 DATA = Path(os.environ.get("KPI_UDFS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 @pytest.fixture(autouse=True)
-def _packaged_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _packaged_configuration(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
     """No test sees the configuration of the person who runs it."""
     empty = tmp_path_factory.mktemp("user_configuration")
     for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(empty))
     for name in ("KPI_UDFS_CONFIG", "KPI_UDFS_LANGUAGE"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # so that what the command line sets is put back, too
+        monkeypatch.delenv(name)
     settings.forget()
     yield
     settings.forget()

@@ -69,6 +69,7 @@ def test_any_junk_gives_a_value_or_a_cell_error(spec: KpiSpec, caplog: pytest.Lo
     @searched
     @given(st.lists(junk, max_size=len(spec.params) + 1), st.booleans())
     def search(arguments: list[Any], com: bool) -> None:
+        caplog.clear()
         context = calls.context_now(com=com)
         answer = calls.answer(spec, arguments, context)
         assert not [r for r in caplog.records if r.name == "kpi_udfs"], (arguments, caplog.text[-2000:])
@@ -163,8 +164,8 @@ def test_sensible_input_gives_numbers_and_every_choice_occurs(spec: KpiSpec) -> 
                 choices.add((param.name, given_argument or param.choices[0]))
 
     search()
-    # Functions without arguments have one call to make.
-    assert results.total() >= (100 if spec.params else 1)
+    # A function of words or of nothing has few calls to make.
+    assert results.total() >= (100 if any(p.kind not in (kinds.TEXT, kinds.RAW) for p in spec.params) else 1)
     assert results[True] / results.total() >= 0.6
     assert choices == {(param.name, choice) for param in spec.params for choice in param.choices}
 

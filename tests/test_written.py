@@ -81,7 +81,7 @@ def test_texts_from_elsewhere(data: Path) -> None:
         ("1'234.50", None, 1234.5), ("1’234", "de_CH", 1234), ("12,34,567", "en_IN", 1234567), ("+7", None, 7),
         ("1.234.567", None, 1234567), ("0,234", None, 0.234), ("1234,567", None, 1234.567), ("５", None, 5),
         ("Rp 1.500.000", "id", 1500000), ("€ -1.50", "nl", -1.5), ("USD 3", None, 3), (".5", None, 0.5),
-        ("1,234.56", "de", 1234.56), ("$2K", None, 2000), ("100,00 S", "de", -100),
+        ("1,234.56", "de", 1234.56), ("١٢", None, 12), ("$2K", None, 2000), ("100,00 S", "de", -100),
     ],
 )  # fmt: skip
 def test_number(text: str, locale: str | None, value: float) -> None:
@@ -96,7 +96,7 @@ def test_number(text: str, locale: str | None, value: float) -> None:
         ("", None), ("abc", None), ("12a", None), ("1.2.3", None), ("1,2,3", "en"), ("1..2", None), ("--5", None),
         ("(-5)", None), ("00123", None), ("030 123 456", None), ("1e5", None), ("40,900 m²", None), ("$5M", None),
         ("1.23.456", "de"), ("5 €€", None), ("€ 5 $", None), ("12:30", None), ("2026-01-05", None), ("0x1F", None),
-        ("١٢", None), ("5 EUR USD", None), ("1,23 4", None), ("NaN", None), ("inf", None), ("TRUE", None),
+        ("5 EUR USD", None), ("1,23 4", None), ("NaN", None), ("inf", None), ("TRUE", None),
         ("119,00 S", "fr"), ("+-5", None), ("12 345 67", None),
     ],
 )  # fmt: skip

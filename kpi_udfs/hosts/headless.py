@@ -26,6 +26,7 @@ from kpi_udfs.calls import Answer
 from kpi_udfs.cells import ENGINE_ERRORS, Context
 from kpi_udfs.errors import VALUE, CellError, WorkbookError
 from kpi_udfs.hosts.references import TableArea, letters, plain, prepare
+from kpi_udfs.hosts.saved_blocks import without
 from kpi_udfs.kinds import Kind
 from kpi_udfs.messages import say, text
 from kpi_udfs.registry import KPIS, Block, KpiSpec
@@ -65,6 +66,15 @@ class FormulaCell:
     @property
     def cell(self) -> str:
         return f"{letters(self.column)}{self.row}"
+
+    @property
+    def saved_block(self) -> set[str]:
+        """The cells of the saved area but for the formula's own."""
+        if not self.saved_area:
+            return set()
+        left, top, right, bottom = openpyxl.utils.range_boundaries(self.saved_area)
+        area = ((row, column) for row in range(top, bottom + 1) for column in range(left, right + 1))
+        return {f"{letters(column)}{row}" for row, column in area} - {self.cell}
 
     @property
     def is_kpi(self) -> bool:
@@ -176,12 +186,11 @@ class Workbook:
         context = calls.context_now(date1904=self.date1904)
         cells = self.formula_cells()
         try:
-            engine = self._engine()
+            engine = self._engine(cells)
             run = _Run(context, cells, progress)
             run.register(engine)
             last_rows = {sheet.title: sheet.max_row for sheet in self.book.worksheets}
             for number, cell in enumerate(cells):
-                _clear_saved_block(engine, cell)
                 run.place(engine, number, cell, self.tables, last_rows)
             engine.evaluate_all()
             for cell in cells:
@@ -191,13 +200,20 @@ class Workbook:
         run.attach()
         return cells
 
-    def _engine(self) -> formualizer.Workbook:
+    def _engine(self, cells: list[FormulaCell]) -> formualizer.Workbook:
         evaluation = formualizer.EvaluationConfig()
         evaluation.date_system = "1904" if self.date1904 else "1900"
         # Callbacks hold the interpreter lock; threads would only wait for one another.
         evaluation.enable_parallel = False
         config = formualizer.WorkbookConfig(eval_config=evaluation)
-        engine = formualizer.Workbook.load_path(str(self.path), backend="native", config=config)
+        saved: dict[str, set[str]] = {}
+        for cell in cells:
+            saved.setdefault(cell.sheet, set()).update(cell.saved_block)
+        if any(saved.values()):
+            content = without(self.path, saved)
+            engine = formualizer.Workbook.from_bytes(content, backend="native", config=config)
+        else:
+            engine = formualizer.Workbook.load_path(str(self.path), backend="native", config=config)
         for table in self.tables.values():
             area = (table.top, table.left, table.bottom, table.right)
             engine.add_table(
@@ -277,17 +293,6 @@ def _packed(value: Any) -> Any:
     if isinstance(value, CellError):
         return {"type": "Error", "kind": _CODE_TO_KIND.get(value.code, "Value")}
     return value
-
-
-def _clear_saved_block(engine: formualizer.Workbook, cell: FormulaCell) -> None:
-    """Empty the cells that a block filled when the file was saved; as values they would be in its way."""
-    if not cell.saved_area or ":" not in cell.saved_area:
-        return
-    left, top, right, bottom = openpyxl.utils.range_boundaries(cell.saved_area)
-    for row in range(top, bottom + 1):
-        for column in range(left, right + 1):
-            if (row, column) != (cell.row, cell.column):
-                engine.set_value(cell.sheet, row, column, None)
 
 
 def _collect(engine: formualizer.Workbook, cell: FormulaCell) -> None:

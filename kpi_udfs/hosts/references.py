@@ -121,6 +121,8 @@ def _area_of(area: TableArea, spec: str, sheet: str, row: int) -> str | None:
     """The cell range of a table's ``[…]``; None where it can't be resolved."""
     this_row = spec.startswith("@")
     spec = spec[1:].strip() if this_row else spec
+    if spec.startswith("[") and _PART.sub("", spec).strip(" ,:"):
+        return None  # neither one name nor a list of bracketed ones
     parts = [_unescape(part) for part in _PART.findall(spec)] if spec.startswith("[") else [_unescape(spec)]
     keywords = {part.casefold() for part in parts if part.startswith("#")}
     names = [part for part in parts if part and not part.startswith("#")]

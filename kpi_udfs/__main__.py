@@ -1,0 +1,5 @@
+"""``python -m kpi_udfs`` is the same as ``kpi-udfs``."""
+
+from kpi_udfs.cli import main
+
+main(prog_name="kpi-udfs")

@@ -1,0 +1,1 @@
+"""From declarations to texts: what is published is rendered, never written twice."""

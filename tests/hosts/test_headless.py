@@ -1,0 +1,206 @@
+"""Workbooks recalculated without a spreadsheet program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from kpi_udfs.errors import WorkbookError
+from kpi_udfs.hosts.headless import Display, FormulaCell, Workbook
+from kpi_udfs.kinds import COUNT, PERCENT
+from tests.conftest import write_call
+
+
+def calculated(path: Path) -> dict[str, FormulaCell]:
+    return {f"{cell.sheet}!{cell.cell}": cell for cell in Workbook(path).calculate()}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Any:
+    """A workbook with a table of deals; what the test adds is calculated by ``done()``."""
+    path = tmp_path / "book.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    deals = writer.add_worksheet("Deal's list")
+    rows = [["a", "Won", 10, 46027], ["b", "Lost", 30, 46030], ["c", "open", 5, ""]]
+    headers = [{"header": "id"}, {"header": "Stage [1]"}, {"header": "Größe"}, {"header": "closed"}]
+    deals.add_table(0, 0, 3, 3, {"name": "Deals", "data": rows, "columns": headers})
+    writer.sheet = writer.add_worksheet("KPIs")
+
+    def done() -> dict[str, FormulaCell]:
+        writer.close()
+        return calculated(path)
+
+    writer.done = done
+    return writer
+
+
+def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
+    book.sheet.write_formula("A1", '=IFERROR(WIN_RATIO(Deals[Größe]),"none")')
+    book.sheet.write_formula("A2", "=WIN_RATIO('Deal''s list'!B2:B4)*100&\" WIN_RATIO(\"")
+    book.sheet.write_formula("A3", '=win_ratio("won") + COST_PER_LEAD(10,5)')
+    book.sheet.write_formula("A4", "=1+1")
+    book.sheet.write_formula("A5", "=NO_SUCH_FUNCTION(1)")
+    cells = book.done()
+    assert cells["KPIs!A1"].value == "none"
+    assert (cells["KPIs!A1"].explanation or "").startswith("#VALUE!")
+    assert cells["KPIs!A1"].errors == []
+    assert cells["KPIs!A2"].value == "50 WIN_RATIO("
+    assert cells["KPIs!A3"].value == 3
+    assert cells["KPIs!A3"].explanation == (
+        "WIN_RATIO: 100.0%: 1 won of 1 closed deals.\nCOST_PER_LEAD: 2: spend of 10 ÷ 5 leads."
+    )
+    assert (cells["KPIs!A4"].value, cells["KPIs!A4"].explanation) == (2, None)
+    assert cells["KPIs!A5"].error == "#NAME?"
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("=WIN_RATIO(Deals[Stage '[1']])", 0.5),
+        ("=WIN_RATIO(Deals[[Stage '[1']]:[Größe]])", 0.5),
+        ("=REVENUE(Deals[[#Data],[Größe]])", 45),
+        ("=REVENUE(Deals[größe])", 45),
+        ("=REVENUE('Deal''s list'!C:C)", "#VALUE!"),  # the header is no amount
+        ("=WIN_RATIO('Deal''s list'!B:B)", 0.5),
+        ("=SUM('Deal''s list'!C:C)", 45),
+        ("=COUNTA(Deals[#Headers])", 4),
+        ("=ROWS(Deals[[#All],[id]:[closed]])", 4),
+        ("=REVENUE(Deals[nothing])", "error"),
+    ],
+)
+def test_table_and_column_references(book: Any, formula: str, value: Any) -> None:
+    book.sheet.write_formula("B1", formula)
+    cell = book.done()["KPIs!B1"]
+    assert cell.error if value == "error" else (cell.error or cell.value) == value
+
+
+def test_this_row_inside_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "rows.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    sheet = writer.add_worksheet()
+    sheet.add_table(
+        "A1:C3",
+        {
+            "name": "spend",
+            "data": [[100, 4], [300, 6]],
+            "columns": [{"header": "cost"}, {"header": "leads"}, {"header": "cpl"}],
+        },
+    )
+    # As Excel saves [@cost]; as people write it; and from outside the table, on the same row.
+    sheet.write_formula("C2", "=COST_PER_LEAD(spend[[#This Row],[cost]],spend[[#This Row],[leads]])")
+    sheet.write_formula("C3", "=COST_PER_LEAD([@cost],[@[leads]])")
+    sheet.write_formula("E3", "=COST_PER_LEAD(spend[@cost],spend[@leads])")
+    writer.close()
+    cells = calculated(path)
+    assert [cells[f"Sheet1!{name}"].value for name in ("C2", "C3", "E3")] == [25, 50, 50]
+
+
+def test_blocks_spill_even_where_saved_cells_lie_in_their_way(book: Any) -> None:
+    block = '=FUNNEL({"Lead",100;"MQL",0;"Won",0})'
+    book.sheet.write_dynamic_array_formula("A1:E4", block)  # XlsxWriter fills the area with zeros
+    book.sheet.write_dynamic_array_formula("H1", "=SORT(Deals[id],,-1)")
+    cells = book.done()
+    assert cells["KPIs!A1"].value[1] == ["Lead", 100, "", 1, ""]
+    assert cells["KPIs!A1"].value[3][2] == "#DIV/0!"
+    assert [code for code, _ in cells["KPIs!A1"].errors] == ["#DIV/0!"]
+    assert cells["KPIs!H1"].value == [["c"], ["b"], ["a"]]
+
+
+def test_a_block_with_something_in_its_way_is_an_error(book: Any) -> None:
+    book.sheet.write_dynamic_array_formula("A1", '=FUNNEL({"Lead",100;"Won",10})')
+    book.sheet.write("B2", "mine")
+    assert book.done()["KPIs!A1"].error == "#SPILL!"
+
+
+@pytest.mark.parametrize("code", ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
+def test_error_cells_pass_through(book: Any, code: str) -> None:
+    book.sheet.write_formula("C1", f"={code}", None, code)
+    book.sheet.write_formula("A1", "=COST_PER_LEAD(C1:C2,5)")
+    assert book.done()["KPIs!A1"].error == code
+
+
+@pytest.mark.parametrize("date1904", [False, True])
+def test_dates_in_both_date_systems(tmp_path: Path, date1904: bool) -> None:
+    from datetime import date
+
+    path = tmp_path / "dates.xlsx"
+    write_call(path, "REVENUE", [[5], [date(2026, 1, 5)], None, date(2026, 1, 5)], date1904=date1904)
+    (cell,) = Workbook(path).calculate()
+    assert cell.value == 5
+    assert "Jan 5, 2026" in (cell.explanation or "")
+
+
+def test_progress_is_told(book: Any) -> None:
+    for row in range(3):
+        book.sheet.write_formula(row, 0, "=COST_PER_LEAD(10,5)")
+    book.close()
+    told: list[tuple[int, int]] = []
+    Workbook(Path(book.filename)).calculate(lambda done, of: told.append((done, of)))
+    assert told[-1] == (3, 3)
+
+
+def test_files_that_are_no_workbook(tmp_path: Path) -> None:
+    for name, content, reason in [
+        ("text.xlsx", b"hello", "this is no .xlsx or .xlsm workbook."),
+        ("empty.xlsx", b"", "this is no .xlsx or .xlsm workbook."),
+        (
+            "old.xls",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600,
+            "an old .xls file or a workbook with a password",
+        ),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WorkbookError, match=reason):
+            Workbook(tmp_path / name)
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "other.xlsx", "w") as archive:
+        archive.writestr("a.txt", "a")
+    with pytest.raises(WorkbookError, match="the workbook can't be read"):
+        Workbook(tmp_path / "other.xlsx")
+    with pytest.raises(WorkbookError, match="there is no such file"):
+        Workbook(tmp_path / "missing.xlsx")
+    with pytest.raises(WorkbookError, match="this is a folder"):
+        Workbook(tmp_path)
+
+
+def test_published_workbooks_keep_their_values(data: Path) -> None:
+    """Native formulas of other people's workbooks: what the engine gives is what Excel stored."""
+    import openpyxl
+
+    for name, least in (("AryanBendre_Sales_Dashboard", 900), ("Dicta262_Marketing_Dataset", 4600)):
+        path = data / "xlsx" / f"{name}.xlsx"
+        stored = openpyxl.load_workbook(path, data_only=True)
+        cells = Workbook(path).calculate()
+        same = 0
+        for cell in cells:
+            was = stored[cell.sheet][cell.cell].value
+            now = cell.error or cell.value
+            same += now == (pytest.approx(was, rel=1e-9, nan_ok=True) if isinstance(was, float) else was)
+        assert same >= least, (name, same, len(cells))
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "english", "german"),
+    [
+        (0.6315005, "0.0%", "63.2%", "63,2%"),
+        (1234.5, "#,##0.00", "1,234.50", "1.234,50"),
+        (1234.5, "General", "1234.5", "1234,5"),
+        (46027, "yyyy-mm-dd", "2026-01-05", "2026-01-05"),
+        (3, '0 "days"', "3 days", "3 days"),
+        ("text", "0.0", "text", "text"),
+        (None, "0.0", "", ""),
+        (True, "0", "TRUE", "TRUE"),
+    ],
+)
+def test_values_as_cells_show_them(value: Any, number_format: str, english: str, german: str) -> None:
+    assert Display().shown(value, number_format) == english
+    assert Display("de").shown(value, number_format) == german
+
+
+def test_blocks_as_cells_show_them() -> None:
+    assert Display().rows([["Lead", 1000, 0.25]], (COUNT, COUNT, PERCENT)) == [["Lead", "1,000", "25.0%"]]
+    assert Display().rows([["Lead", 1000, 0.25]]) == [["Lead", "1000", "0.25"]]

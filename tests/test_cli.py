@@ -1,0 +1,214 @@
+"""The command line as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+from click.testing import CliRunner, Result
+
+from kpi_udfs.cli import main
+from kpi_udfs.registry import KPIS
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments))
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    percent = writer.add_format({"num_format": "0.0%"})
+    one, two = writer.add_worksheet("One"), writer.add_worksheet("Two")
+    one.write_column("A1", ["won", "won", "won", "lost", "open"])
+    one.write_formula("C1", "=WIN_RATIO(A1:A5)", percent)
+    one.write_formula("C2", "=COST_PER_LEAD(10,0)")
+    one.write_formula("C3", "=1+1")
+    one.write_dynamic_array_formula("E1", '=FUNNEL({"Lead",10;"Won",1})')
+    two.write_formula("A1", "=COST_PER_LEAD(10,5)")
+    writer.close()
+    return path
+
+
+def test_calc_prints_plain_lines_where_no_person_reads(book: Path) -> None:
+    done = run("calc", str(book))
+    lines = done.stdout.splitlines()
+    assert lines[0] == "Cell\tFormula\tValue\tExplanation"
+    assert lines[1] == (
+        "One!C1\t=WIN_RATIO(A1:A5)\t75.0%\t75.0%: 3 won of 4 closed deals. 1 open left out, read as open: open (1)."
+    )
+    assert "Stage | Count | Step rate | Cumulative rate | Drop-off; Lead | 10" in done.stdout
+    assert "One!C3" not in done.stdout
+    assert lines[-2:] == [
+        "Cells with errors: 1",
+        "  One!C2: #DIV/0!: There are no leads to divide the spend by.",
+    ]
+    assert done.exit_code == 1
+
+
+def test_calc_of_one_sheet(book: Path) -> None:
+    done = run("calc", str(book), "--sheet", "Two")
+    assert done.exit_code == 0
+    assert "One!" not in done.stdout
+    done = run("calc", str(book), "--sheet", "Three")
+    assert done.exit_code == 2
+    assert done.stderr == f'kpi-udfs: {book}: there is no sheet "Three". Sheets: One, Two\n'
+
+
+def test_calc_as_json(book: Path) -> None:
+    done = run("calc", str(book), "--json")
+    assert done.exit_code == 1
+    cells = {cell["cell"]: cell for cell in json.loads(done.stdout) if cell["sheet"] == "One"}
+    assert list(cells) == ["C1", "E1", "C2", "C3"]
+    assert cells["C1"]["value"] == 0.75
+    assert cells["C2"] == {
+        "sheet": "One", "cell": "C2", "formula": "=COST_PER_LEAD(10,0)", "value": None, "error": "#DIV/0!",
+        "explanation": "#DIV/0!: There are no leads to divide the spend by.",
+    }  # fmt: skip
+    assert cells["C3"] == {
+        "sheet": "One", "cell": "C3", "formula": "=1+1", "value": 2, "error": None, "explanation": None,
+    }  # fmt: skip
+    assert cells["E1"]["value"] == [
+        ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
+        ["Lead", 10, "", 1, ""],
+        ["Won", 1, 0.1, 0.1, 9],
+    ]
+
+
+def test_calc_in_german(book: Path) -> None:
+    done = run("calc", str(book), "--language", "de")
+    assert "75,0\xa0%" in done.stdout
+    assert done.stdout.startswith("Zelle\tFormel\t")
+
+
+def test_a_workbook_without_kpis_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "plain.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    writer.add_worksheet().write_formula("A1", "=1+1")
+    writer.close()
+    done = run("calc", str(path))
+    assert done.exit_code == 0
+    assert done.stdout == "No formula here uses a KPI function. Formulas in all: 1.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["calc", "missing.xlsx"], "kpi-udfs: missing.xlsx: there is no such file."),
+        (["calc", "/"], "kpi-udfs: /: this is a folder; name a workbook in it."),
+        (["calc", "missing.xlsx", "--language", "xx_yy"], 'kpi-udfs: KPI_UDFS_LANGUAGE: "xx_yy" is no language'),
+        (["show", "WIN_RATE"], 'kpi-udfs: There is no KPI "WIN_RATE". Did you mean WIN_RATIO?'),
+        (["show", "zzz"], 'kpi-udfs: There is no KPI "zzz".'),
+        (["calc"], "Missing argument"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_a_wrong_call_is_one_clear_line_and_2(arguments: list[str], said: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("KPI_UDFS_LANGUAGE", "")  # --language sets it; the fixture puts it back
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not done.stdout
+
+
+def test_an_invalid_configuration_is_told_and_2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, book: Path) -> None:
+    from kpi_udfs import settings
+
+    (tmp_path / "settings.yaml").write_text("langage: de\n")
+    monkeypatch.setenv("KPI_UDFS_CONFIG", str(tmp_path))
+    settings.forget()
+    done = run("calc", str(book))
+    assert done.exit_code == 2
+    assert 'settings.yaml:1: unknown key "langage". Did you mean "language"?' in done.stderr
+
+
+def test_list_names_every_function() -> None:
+    done = run("list")
+    assert done.exit_code == 0
+    for spec in KPIS.values():
+        assert f"  {spec.signature}\n      {spec.tooltip.english}\n" in done.stdout
+
+
+@pytest.mark.parametrize("name", KPIS)
+def test_show_tells_all(name: str) -> None:
+    done = run("show", name.lower())
+    assert done.exit_code == 0
+    assert KPIS[name].definition.english in done.stdout
+    for param in KPIS[name].params:
+        assert param.help.english in done.stdout
+
+
+def test_show_in_indonesian() -> None:
+    done = run("show", "WIN_RATIO", "--language", "id")
+    assert "Share of deals" not in done.stdout
+    assert "=WIN_RATIO(" in done.stdout
+
+
+def test_demo_writes_calculates_and_says_where(tmp_path: Path) -> None:
+    done = run("demo", str(tmp_path / "new" / "folder"))
+    assert done.exit_code == 0, done.output
+    file = tmp_path / "new" / "folder" / "sales_funnel.xlsx"
+    assert done.stdout.rstrip().endswith(f"The workbook is here: {file}")
+    assert "=WIN_RATIO(deals[Outcome])" in done.stdout
+    assert done.stdout.startswith("Stage ")
+    assert [entry.name for entry in file.parent.iterdir()] == ["sales_funnel.xlsx"]
+
+
+def test_demo_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sales_funnel.xlsx").write_text("somebody's work")
+    done = run("demo", str(tmp_path))
+    assert done.exit_code == 0
+    assert (tmp_path / "sales_funnel.xlsx").read_text() == "somebody's work"
+    assert (tmp_path / "sales_funnel_2.xlsx").is_file()
+
+
+def test_demo_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("demo", str(tmp_path / "file" / "folder"))
+    assert done.exit_code == 2
+    assert "nothing can be written there" in done.stderr
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:
+    monkeypatch.setitem(sys.modules, "kpi_udfs.hosts.headless", None)
+    monkeypatch.setitem(sys.modules, "formualizer", None)
+    script = (
+        "import sys; sys.modules['formualizer'] = None\n"
+        f"sys.argv = ['kpi-udfs', 'calc', {str(book)!r}]\n"
+        "from kpi_udfs.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "kpi-udfs: this needs the extra headless: pip install 'kpi_udfs[headless]'\n"
+
+
+def test_on_a_terminal_there_is_a_table(book: Path) -> None:
+    """A real terminal, as a person has it."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "160", "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kpi_udfs", "calc", str(book)],
+        stdout=follower, stderr=subprocess.DEVNULL, stdin=follower, env=environment,
+    )  # fmt: skip
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(leader, 4096)
+        except OSError:  # the terminal's other end closed
+            break
+        if not chunk:
+            break
+        shown += chunk
+    os.close(leader)
+    assert process.wait() == 1
+    assert "┃" in shown.decode()
+    assert "One!C1" in shown.decode()

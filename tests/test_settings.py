@@ -1,0 +1,132 @@
+"""Configuration files: what is read, and how mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpi_udfs import calls, settings
+from kpi_udfs.errors import ConfigError
+from kpi_udfs.registry import KPIS
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("KPI_UDFS_CONFIG", str(tmp_path))
+    settings.forget()
+    return tmp_path
+
+
+def problems(folder: Path, name: str, content: str | bytes) -> list[str]:
+    file = folder / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError) as caught:
+        settings.load()
+    assert all(str(problem).startswith(f"{file}:") for problem in caught.value.problems)
+    return [str(problem).removeprefix(f"{file}:").strip() for problem in caught.value.problems]
+
+
+def test_each_file_is_found_on_its_own(folder: Path) -> None:
+    (folder / "settings.yaml").write_text("schema: kpi_udfs.settings/1\nlanguage: de_CH\ntimezone: Europe/Zurich\n")
+    loaded = settings.load()
+    assert (loaded.language, loaded.timezone, loaded.date_system) == ("de_CH", "Europe/Zurich", 1900)
+    assert loaded.outcomes["won"] == "won"  # still from the packaged file
+
+
+def test_all_problems_at_once_with_line_and_nearest_word(folder: Path) -> None:
+    told = problems(
+        folder,
+        "settings.yaml",
+        "schema: kpi_udfs.settings/1\nlangage: de\nlanguage: klingon\ntimezone: Europe/Berln\ndate_system: 1905\n",
+    )
+    assert told == [
+        '2: unknown key "langage". Did you mean "language"?',
+        '3: "klingon" is no language; write for example de, de_CH, fr, it, id or en_GB',
+        '4: "Europe/Berln" is no time zone; write for example Europe/Berlin',
+        "5: date_system is 1900 or 1904, not 1905",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("settings.yaml", "language: de\n", ["1: the line schema: kpi_udfs.settings/1 is missing"]),
+        ("settings.yaml", "schema: other/9\n", ["1: the schema should be kpi_udfs.settings/1, not other/9"]),
+        ("settings.yaml", "- a\n- b\n", ["1: the file should hold entries of the form key: value"]),
+        ("settings.yaml", "schema: kpi_udfs.settings/1\nlanguage: de\nlanguage: fr\n",
+         ['3: the key "language" stands here a second time']),
+        ("settings.yaml", "schema: kpi_udfs.settings/1\n\tlanguage: de\n",
+         ["2: not valid YAML: found character '\\t' that cannot start any token"]),
+        ("settings.yaml", b"language: \xff\n", ["the file is not UTF-8 text"]),
+        ("settings.yaml", "a: &x 1\nb: *x\n", ["aliases (*name) are not used in this file"]),
+        ("settings.yaml", "#" * 1_000_001, ["the file is larger than 1,000,000 bytes"]),
+        ("settings.yaml", "a: " + "[" * 5000 + "]" * 5000, ["the file is nested too deeply"]),
+        ("outcomes.yaml", "schema: kpi_udfs.outcomes/1\nwon: [done]\nlost: [Done]\n",
+         ['3: "Done" can\'t mean won and lost']),
+        ("outcomes.yaml", "schema: kpi_udfs.outcomes/1\nwon: done\n", ["2: this should be a list of words"]),
+        ("stages.yaml", "schema: kpi_udfs.stages/1\nstages:\n  - {id: a, names: [x]}\n  - {id: b, names: [X]}\n",
+         ['4: "X" already names the stage a']),
+        ("stages.yaml", "schema: kpi_udfs.stages/1\nstages:\n  - {id: a, nams: [x]}\n",
+         ['3: unknown key "nams". Did you mean "names"?', "3: a stage has an id and names"]),
+    ],
+)  # fmt: skip
+def test_mistakes(folder: Path, name: str, content: str | bytes, expected: list[str]) -> None:
+    assert problems(folder, name, content) == expected
+
+
+def test_an_invalid_file_shows_in_the_cell_and_its_repair_is_noticed(folder: Path) -> None:
+    file = folder / "settings.yaml"
+    file.write_text("langage: de\n")
+    settings.forget()
+    answer = calls.answer(KPIS["COST_PER_LEAD"], [1200, 40], calls.context_now())
+    assert answer.cell.code == "#VALUE!"
+    assert f"{file}:1: unknown key" in answer.explanation
+    file.write_text("schema: kpi_udfs.settings/1\nlanguage: de\n")
+    settings.forget()
+    assert calls.call(KPIS["COST_PER_LEAD"], ["1.200", 40], calls.context_now()) == 30.0
+
+
+def test_a_changed_file_is_noticed_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = folder / "settings.yaml"
+    file.write_text("schema: kpi_udfs.settings/1\nlanguage: de\n")
+    settings.forget()
+    assert settings.current().language == "de"
+    file.write_text("schema: kpi_udfs.settings/1\nlanguage: fr_FR\n")
+    now = settings.time.monotonic()
+    monkeypatch.setattr(settings.time, "monotonic", lambda: now + 2)
+    assert settings.current().language == "fr_FR"
+
+
+def test_the_environment_sets_the_language(language: Any) -> None:
+    language("id")
+    assert settings.current().language == "id"
+    language("xx_nowhere")
+    with pytest.raises(ConfigError, match='KPI_UDFS_LANGUAGE: "xx_nowhere" is no language'):
+        settings.current()
+
+
+def test_the_fingerprint_differs_where_settings_differ(folder: Path) -> None:
+    before = settings.load().fingerprint
+    (folder / "settings.yaml").write_text("schema: kpi_udfs.settings/1\ntimezone: Asia/Jakarta\n")
+    assert settings.load().fingerprint != before
+    assert settings.load().fingerprint == settings.load().fingerprint
+
+
+def test_every_language_has_words_for_every_outcome_and_stage() -> None:
+    """The words our own template uses in each language are understood."""
+    from kpi_udfs.messages import say
+    from kpi_udfs.workbooks.recipes import recipes
+
+    recipes()
+    from kpi_udfs.messages import CATALOG, LANGUAGES
+
+    loaded = settings.load()
+    for locale in LANGUAGES:
+        for outcome in ("won", "lost", "open"):
+            word = say(CATALOG[f"sales_funnel.outcome.{outcome}"], locale)
+            assert loaded.outcomes[word.casefold()] == outcome, (locale, word)
+        for stage in ("lead", "mql", "sql", "opportunity", "customer"):
+            header = settings.fold(say(CATALOG[f"sales_funnel.column.{stage}"], locale))
+            assert header in dict(loaded.stages)[stage], (locale, header)
