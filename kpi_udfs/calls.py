@@ -6,7 +6,7 @@ carries it; an exception nobody foresaw becomes ``#VALUE!`` in the cell and a fu
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +17,6 @@ from kpi_udfs.errors import CellError, ConfigError
 from kpi_udfs.kinds import Amount, Kind
 from kpi_udfs.messages import Sentence, say, say_all, text, write
 from kpi_udfs.registry import Block, KpiSpec, Measure, Required
-
-log = logging.getLogger("kpi_udfs")
 
 TOO_MANY = text("calls.too_many", "{kpi} takes {allowed:count} arguments at most; {given:count} were given.")
 UNEXPECTED = text(
@@ -106,12 +104,19 @@ def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError
     except CellError as error:
         result = error
     except Exception:
-        log.exception("unexpected error in %s", spec.name)
+        _log("unexpected error in %s", spec.name)
         result = CellError.value(UNEXPECTED(kpi=spec.name))
     if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
-        log.error("%s gave %r", spec.name, result.value)
+        _log("%s gave %r", spec.name, result.value)
         result = CellError.value(UNEXPECTED(kpi=spec.name))
     return Answer(spec, result, tuple(notes), context)
+
+
+def _log(message: str, *facts: Any) -> None:
+    """An entry for whoever maintains this, with the exception being handled if there is one."""
+    import logging  # a call that goes right never needs it
+
+    logging.getLogger("kpi_udfs").error(message, *facts, exc_info=sys.exc_info()[0] is not None)
 
 
 def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]) -> list[Any]:

@@ -437,20 +437,21 @@ def day_number(serial: float, context: Context) -> int | None:
     return _EPOCH_1900 + whole if 1 <= whole < 60 else None
 
 
-def day_of(cell: Any, cells: Range, index: int, context: Context, unclear: list[str]) -> int:
-    """The day number of one filled cell; the texts that needed a language go into ``unclear``."""
+def day_of(cell: Any, cells: Range, index: int, context: Context, unclear: list[str]) -> int | None:
+    """The day number of one cell, None for a blank; texts that needed a language go into ``unclear``."""
+    if is_blank(cell):
+        return None
     _refuse_error(cell, cells, index, context)
-    place = cells.place(index)
     if isinstance(cell, datetime):
         return _local_day(cell, context)
     if isinstance(cell, date):
         return cell.toordinal()
     if isinstance(cell, str):
-        return _written_day(cell, place, context, unclear)
+        return _written_day(cell, cells.place(index), context, unclear)
     number = as_number(cell)
     day = None if number is None else day_number(number, context)
     if day is None:
-        raise CellError.value(NOT_A_DATE(place=place, content=_shown(cell)))
+        raise CellError.value(NOT_A_DATE(place=cells.place(index), content=_shown(cell)))
     return day
 
 
@@ -494,17 +495,19 @@ def _read_date(raw: Any, param: Param, context: Context, notes: list[Sentence]) 
 
 def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int | None]:
     """Day numbers of a column of dates, None for blanks."""
-    flat = cells.flat
     unclear: list[str] = []
-    if set(map(type, flat)) == {float} and not context.date1904 and all(61 <= c < _LAST_SERIAL for c in flat):
-        return [int(cell) + _EPOCH_1900 - 1 for cell in flat]
-    days = [None if is_blank(cell) else day_of(cell, cells, index, context, unclear) for index, cell in enumerate(flat)]
+    # Serials after February 1900 in the usual date system need no second look; the rest does.
+    first = math.inf if context.date1904 or context.com else 61
+    shift = _EPOCH_1900 - 1
+    days = [
+        int(cell) + shift
+        if (type(cell) is float or type(cell) is int) and first <= cell < _LAST_SERIAL
+        else day_of(cell, cells, index, context, unclear)
+        for index, cell in enumerate(cells.flat)
+    ]
     if unclear:
-        notes.append(
-            READ_DATES_AS(
-                argument=cells.argument, number=len(unclear), content=unclear[0], language=context.settings.language
-            )
-        )
+        facts = {"number": len(unclear), "content": unclear[0], "language": context.settings.language}
+        notes.append(READ_DATES_AS(argument=cells.argument, **facts))
     return days
 
 

@@ -8,10 +8,11 @@ file, which line, and what to do.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kpi_udfs.messages import Sentence
 
 DIV0 = "#DIV/0!"

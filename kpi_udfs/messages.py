@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 LANGUAGES = ("en", "de", "fr", "it", "id")
@@ -74,7 +74,7 @@ def translations(language: str) -> Mapping[str, str]:
         return {}
     import yaml
 
-    source = files("kpi_udfs") / "locale" / f"{language}.yaml"
+    source = Path(__file__).parent / "locale" / f"{language}.yaml"
     return dict(yaml.safe_load(source.read_text(encoding="utf-8")))
 
 

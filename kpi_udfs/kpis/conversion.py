@@ -133,12 +133,12 @@ _NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """A stage of the funnel, its column read: day numbers where there are dates, else flags."""
+class StageColumn:
+    """A stage's column, read: the day on which each row reached it, or only whether it did."""
 
     name: str
-    reached: list[int]
-    days: list[int | None] | None
+    days: list[int | None] | None = None
+    reached: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def funnel(
         groups = [_group(row[column], data, number, context) for number, row in enumerate(data.rows[1:])]
     from kpi_udfs.kpis.funnels import count_stages
 
-    counted = count_stages([(s.name, s.reached, s.days) for s in found], groups, policy)
+    counted = count_stages(found, groups, policy)
     lines = [
         ((group or say(NO_GROUP, context.settings.language)) if by else "", [_Step(*step) for step in steps])
         for group, steps in counted.groups
@@ -444,24 +444,39 @@ def _group(cell: Any, data: TableData, number: int, context: Context) -> str:
     return "" if cells.is_blank(cell) else cells.label(cell)
 
 
-def _read_stage(data: TableData, column: int, context: Context, notes: list[Sentence]) -> _Stage:
+def _read_stage(data: TableData, column: int, context: Context, notes: list[Sentence]) -> StageColumn:
     """A stage column as day numbers, or as flags where it holds yes and no."""
     name = data.headers[column]
-    raw = [row[column] if column < len(row) else None for row in data.rows]
-    flags = [_flag(cell) for cell in raw[1:]]
-    yes_no = [flag for flag in flags if flag in (0, 1)]
-    if yes_no:
-        for index, (flag, cell) in enumerate(zip(flags, raw[1:], strict=True)):
-            if flag is None:
-                place = cells.PLACE_ROW(row=index + 2, argument=COLUMN(column=name))
-                if code := cells.error_code(cell, context):
-                    raise CellError(code, cells.ERROR_CELL(place=place, code=code))
-                raise CellError.value(DATES_AND_FLAGS(stage=name))
-        return _Stage(name, [1 if flag == 1 else 0 for flag in flags], None)
     # The header stands in the place of row 1, so that rows are counted as the user sees them.
-    column_cells = cells.Range([None, *raw[1:]], say(COLUMN(column=name), context.settings.language))
-    days = cells.read_days(column_cells, context, notes)[1:]
-    return _Stage(name, [0 if day is None else 1 for day in days], days)
+    raw = [None, *(row[column] if column < len(row) else None for row in data.rows[1:])]
+    read = {key: _flag(cell) for key, cell in _distinct(raw).items()}
+    if not {0, 1} & set(read.values()):
+        column_cells = cells.Range(raw, say(COLUMN(column=name), context.settings.language))
+        return StageColumn(name, days=cells.read_days(column_cells, context, notes)[1:])
+    flags = [read[_key(cell)] for cell in raw[1:]]
+    if None in flags:
+        index = flags.index(None)
+        if code := cells.error_code(raw[index + 1], context):
+            place = cells.PLACE_ROW(row=index + 2, argument=COLUMN(column=name))
+            raise CellError(code, cells.ERROR_CELL(place=place, code=code))
+        raise CellError.value(DATES_AND_FLAGS(stage=name))
+    return StageColumn(name, reached=[1 if flag == 1 else 0 for flag in flags])
+
+
+def _distinct(raw: list[Any]) -> dict[Any, Any]:
+    """The different cells of a column; most columns hold few, and each is looked at once."""
+    try:
+        return {cell: cell for cell in raw}
+    except TypeError:  # an error cell is a mapping
+        return {_key(cell): cell for cell in raw}
+
+
+def _key(cell: Any) -> Any:
+    try:
+        hash(cell)
+    except TypeError:
+        return repr(cell)
+    return cell
 
 
 def _flag(cell: Any) -> int | None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
+
+if TYPE_CHECKING:
+    from kpi_udfs.kpis.conversion import StageColumn
 
 #: Helper columns carry a prefix that no header of a user can have after reading.
 _GROUP, _REACHED, _DAY, _IN, _GAP, _NONE, _BACK = (
@@ -29,27 +32,28 @@ class StageCounts:
 
 
 def count_stages(
-    stages: Sequence[tuple[str, list[int], list[int | None] | None]],
-    groups: list[str] | None,
-    policy: Literal["furthest", "strict", "any"],
+    stages: Sequence[StageColumn], groups: list[str] | None, policy: Literal["furthest", "strict", "any"]
 ) -> StageCounts:
-    """Count who is in which stage. ``stages``: name, reached (0/1) and day number per row."""
-    columns: dict[str, list[Any]] = {_GROUP: groups if groups is not None else [""] * len(stages[0][1])}
-    for index, (_, reached, days) in enumerate(stages):
-        columns[f"{_REACHED}{index}"] = reached
-        if days is not None:
-            columns[f"{_DAY}{index}"] = [None if day is None else float(day) for day in days]
-    dated = [days is not None and any(day is not None for day in days) for _, _, days in stages]
-    counted = _aggregate(_frame(columns), len(stages), dated, policy)
-    named = [name for name, _, _ in stages]
+    """Count who is in which stage."""
+    first = stages[0]
+    rows = len(first.days if first.days is not None else first.reached or [])
+    columns: dict[str, list[Any]] = {_GROUP: groups if groups is not None else [""] * rows}
+    for index, stage in enumerate(stages):
+        if stage.days is not None:
+            columns[f"{_DAY}{index}"] = stage.days
+        else:
+            columns[f"{_REACHED}{index}"] = stage.reached or []
     result: list[tuple[str, list[tuple[str, int, float | None]]]] = []
     no_stage = backwards = 0
-    for row in sorted(counted, key=lambda row: str(row[_GROUP])):
-        steps = [(name, int(row[f"{_IN}{i}"] or 0), _median(row.get(f"{_GAP}{i}"))) for i, name in enumerate(named)]
+    for row in sorted(_aggregate(_frame(columns), stages, policy), key=lambda row: str(row[_GROUP])):
+        steps = [
+            (stage.name, int(row[f"{_IN}{i}"] or 0), _median(row.get(f"{_GAP}{i}"))) for i, stage in enumerate(stages)
+        ]
         result.append((row[_GROUP], steps))
         no_stage += int(row[_NONE] or 0)
         backwards += int(row[_BACK] or 0)
-    return StageCounts(result or [("", [(name, 0, None) for name in named])], no_stage, backwards)
+    nobody: list[tuple[str, int, float | None]] = [(stage.name, 0, None) for stage in stages]
+    return StageCounts(result or [("", nobody)], no_stage, backwards)
 
 
 def _median(value: Any) -> float | None:
@@ -67,36 +71,47 @@ def _frame(columns: dict[str, list[Any]]) -> nw.DataFrame[Any]:
 
 
 def _aggregate(
-    frame: nw.DataFrame[Any], stages: int, dated: list[bool], policy: Literal["furthest", "strict", "any"]
+    frame: nw.DataFrame[Any], stages: Sequence[StageColumn], policy: Literal["furthest", "strict", "any"]
 ) -> list[dict[str, Any]]:
     """One row per group: counts, median gaps, rows without a stage, gaps below zero."""
-    gaps = [i for i in range(1, stages) if dated[i] and dated[i - 1]]
+    dated = [stage.days is not None for stage in stages]
+    gaps = [i for i in range(1, len(stages)) if dated[i] and dated[i - 1]]
     gap = {i: nw.col(f"{_DAY}{i}") - nw.col(f"{_DAY}{i - 1}") for i in gaps}
-    marked = frame.with_columns(
-        *(_inside(i, stages, gap, policy).alias(f"{_IN}{i}") for i in range(stages)),
+    reached = [
+        ~nw.col(f"{_DAY}{i}").is_null() if dated[i] else nw.col(f"{_REACHED}{i}") == 1 for i in range(len(stages))
+    ]
+    marked = frame.select(
+        _GROUP,
+        *(_flag(_inside(i, reached, gap, policy)).alias(f"{_IN}{i}") for i in range(len(stages))),
         *(nw.when(gap[i] >= 0).then(gap[i]).alias(f"{_GAP}{i}") for i in gaps),
-        *(nw.when(gap[i] < 0).then(1).otherwise(0).alias(f"{_BACK}{i}") for i in gaps),
-        nw.when(nw.sum_horizontal(*(f"{_REACHED}{i}" for i in range(stages))) == 0).then(1).otherwise(0).alias(_NONE),
+        *(_flag(gap[i] < 0).alias(f"{_BACK}{i}") for i in gaps),
+        _flag(~nw.any_horizontal(*reached, ignore_nulls=True)).alias(_NONE),
     )
     summed = marked.group_by(_GROUP).agg(
-        *(nw.col(f"{_IN}{i}").sum() for i in range(stages)),
+        *(nw.col(f"{_IN}{i}").sum() for i in range(len(stages))),
         *(nw.col(f"{_GAP}{i}").median() for i in gaps),
         *(nw.col(f"{_BACK}{i}").sum() for i in gaps),
         nw.col(_NONE).sum(),
     )
-    rows = summed.rows(named=True)
-    return [{**row, _BACK: sum(row[f"{_BACK}{i}"] for i in gaps)} for row in rows]
+    return [{**row, _BACK: sum(row[f"{_BACK}{i}"] for i in gaps)} for row in summed.rows(named=True)]
 
 
-def _inside(index: int, stages: int, gap: dict[int, nw.Expr], policy: Literal["furthest", "strict", "any"]) -> nw.Expr:
-    """1 where a row counts in the stage, else 0."""
-    reached = [nw.col(f"{_REACHED}{i}") == 1 for i in range(stages)]
+def _flag(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition holds, 0 where it does not or can't be told."""
+    return nw.when(condition).then(1).otherwise(0)
+
+
+def _inside(
+    index: int,
+    reached: list[nw.Expr],
+    gap: dict[int, nw.Expr],
+    policy: Literal["furthest", "strict", "any"],
+) -> nw.Expr:
+    """Whether a row counts in the stage."""
     if policy == "any":
-        inside = reached[index]
-    elif policy == "furthest":
-        inside = nw.any_horizontal(*reached[index:], ignore_nulls=True)
-    else:
-        # In order: a step back in time leaves the strict funnel; the same day does not.
-        in_order = [~(gap[i] < 0) | gap[i].is_null() for i in range(1, index + 1) if i in gap]
-        inside = nw.all_horizontal(*reached[: index + 1], *in_order, ignore_nulls=True)
-    return nw.when(inside).then(1).otherwise(0)
+        return reached[index]
+    if policy == "furthest":
+        return nw.any_horizontal(*reached[index:], ignore_nulls=True)
+    # In order: a step back in time leaves the strict funnel; the same day does not.
+    in_order = [gap[i].is_null() | (gap[i] >= 0) for i in range(1, index + 1) if i in gap]
+    return nw.all_horizontal(*reached[: index + 1], *in_order, ignore_nulls=True)

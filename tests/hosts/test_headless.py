@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from harness import write_call
 
 from kpi_udfs.errors import WorkbookError
 from kpi_udfs.hosts.headless import Display, FormulaCell, Workbook
 from kpi_udfs.kinds import COUNT, PERCENT
-from tests.conftest import write_call
 
 
 def calculated(path: Path) -> dict[str, FormulaCell]:

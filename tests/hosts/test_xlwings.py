@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import OfficeJs, need_officejs
 
 from kpi_udfs.hosts import xlwings_udfs
 from kpi_udfs.messages import say
 from kpi_udfs.registry import KPIS
-from tests.conftest import OfficeJs, need_officejs
 
 
 @pytest.fixture
