@@ -113,8 +113,8 @@ def write(value: Any, how: str, locale: str | None = None) -> str:
     if how == "date":
         return format_date(value, "medium", locale=known)
     number = Decimal(f"{value:.15g}")
-    # Rounded as spreadsheets round what they show.
-    with localcontext(rounding=ROUND_HALF_UP):
+    # Rounded as spreadsheets round what they show; with room for every float's digits.
+    with localcontext(rounding=ROUND_HALF_UP, prec=400):
         if how == "percent":
             pattern = known.percent_formats[None].pattern.replace("0", "0.0", 1)
             return format_percent(number, pattern, locale=known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import string
 from datetime import date
@@ -9,11 +10,13 @@ from datetime import date
 import pytest
 
 import kpi_udfs.cli
-import kpi_udfs.hosts.headless  # (declares texts)
 from kpi_udfs.messages import CATALOG, LANGUAGES, Text, language_of, say, translations, write
 from kpi_udfs.registry import KPIS, MAX_HELP
 from kpi_udfs.workbooks import recipes
 
+# Texts register where they are declared: load every module and recipe that declares some.
+for module in ("cli", "hosts.headless", "publish.reference"):
+    importlib.import_module(f"kpi_udfs.{module}")
 recipes()
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
