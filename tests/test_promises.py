@@ -24,7 +24,7 @@ SPECS = [pytest.param(spec, id=name) for name, spec in KPIS.items()]
 TELLS_ERRORS = {"KPI_EXPLAIN"}
 
 searched = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
@@ -165,7 +165,7 @@ def test_sensible_input_gives_numbers_and_every_choice_occurs(spec: KpiSpec) -> 
 
     search()
     # A function of words or of nothing has few calls to make.
-    assert results.total() >= (100 if any(p.kind not in (kinds.TEXT, kinds.RAW) for p in spec.params) else 1)
+    assert results.total() >= (90 if any(p.kind not in (kinds.TEXT, kinds.RAW) for p in spec.params) else 1)
     assert results[True] / results.total() >= 0.6
     assert choices == {(param.name, choice) for param in spec.params for choice in param.choices}
 

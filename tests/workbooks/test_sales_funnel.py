@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from kpi_udfs import settings
-from kpi_udfs.hosts.headless import Workbook
+from kpi_udfs.hosts.headless import FormulaCell, Workbook
 from kpi_udfs.messages import LANGUAGES
 from kpi_udfs.workbooks import build, recipes
 
@@ -98,25 +98,26 @@ def test_pasted_data_moves_the_numbers(built: Path, tmp_path: Path) -> None:
     assert after["B13"] == before["B13"]
 
 
-@pytest.mark.parametrize("locale", LANGUAGES)
-def test_it_works_in_every_language(locale: str, tmp_path: Path, language: Any) -> None:
+@pytest.mark.parametrize("locale", [locale for locale in LANGUAGES if locale != "en"])
+def test_it_works_in_every_language(locale: str, built: Path, tmp_path: Path, language: Any) -> None:
     language(locale)
     cells = build(recipes()["sales_funnel"], tmp_path / "template.xlsx")
     assert not [cell for cell in cells if cell.errors]
-    numbers = [cell.value for cell in cells if isinstance(cell.value, float | int)]
+    with zipfile.ZipFile(tmp_path / "template.xlsx") as archive:
+        texts = archive.read("xl/sharedStrings.xml").decode()
+    assert "Sales funnel" not in texts
     settings.forget()
     language("en")
-    english = [
-        c.value for c in build(recipes()["sales_funnel"], tmp_path / "english.xlsx") if isinstance(c.value, float | int)
-    ]
-    assert numbers == pytest.approx(english, rel=1e-12)
+    assert numbers(cells) == pytest.approx(numbers(Workbook(built).calculate()), rel=1e-12)
 
 
-def test_the_same_bytes_every_time(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        build(recipes()["sales_funnel"], tmp_path / name / "template.xlsx")
-    assert (tmp_path / "one" / "template.xlsx").read_bytes() == (tmp_path / "two" / "template.xlsx").read_bytes()
+def numbers(cells: list[FormulaCell]) -> list[float]:
+    return [cell.value for cell in cells if isinstance(cell.value, float | int)]
+
+
+def test_the_same_bytes_every_time(built: Path, tmp_path: Path) -> None:
+    build(recipes()["sales_funnel"], tmp_path / built.name)
+    assert (tmp_path / built.name).read_bytes() == built.read_bytes()
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
