@@ -180,10 +180,12 @@ def is_left_out(raw: Any, context: Context) -> bool:
 class Range:
     """The cells of one argument, in reading order, and the words for where each one lies."""
 
-    __slots__ = ("argument", "columns", "flat")
+    __slots__ = ("argument", "columns", "flat", "numbers")
 
-    def __init__(self, raw: Any, argument: str) -> None:
+    def __init__(self, raw: Any, argument: str | Sentence, numbers: Sequence[int] | None = None) -> None:
         self.argument = argument
+        #: The rows' places in the user's range, where rows were dropped.
+        self.numbers = numbers
         if not isinstance(raw, list | tuple):
             self.flat: Sequence[Any] = (raw,)
             self.columns = 1
@@ -197,11 +199,12 @@ class Range:
 
     def place(self, index: int) -> Sentence:
         """Where cell number ``index`` lies, as the user counts."""
-        if len(self.flat) == 1:
+        if len(self.flat) == 1 and self.numbers is None:
             return PLACE_CELL(argument=self.argument)
         row, column = divmod(index, max(self.columns, 1))
         if self.columns == 1:
-            return PLACE_ROW(row=row + 1, argument=self.argument)
+            number = self.numbers[index] if self.numbers is not None else row + 1
+            return PLACE_ROW(row=number, argument=self.argument)
         return PLACE_BLOCK(row=row + 1, column=column + 1, argument=self.argument)
 
 
@@ -210,7 +213,7 @@ def read(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any
     return _READERS[param.kind.shape](raw, param, context, notes)
 
 
-def _refuse_error(cell: Any, cells: Range, index: int, context: Context) -> None:
+def refuse_error(cell: Any, cells: Range, index: int, context: Context) -> None:
     code = error_code(cell, context)
     if code:
         raise CellError(code, ERROR_CELL(place=cells.place(index), code=code))
@@ -269,7 +272,7 @@ class _Gathered:
     def one_by_one(self) -> None:
         parts: list[float | None] = []
         for index, cell in enumerate(self.cells.flat):
-            _refuse_error(cell, self.cells, index, self.context)
+            refuse_error(cell, self.cells, index, self.context)
             parts.append(None if is_blank(cell) else self._number(cell, index))
         self.parts = parts
         _check_bounds(parts, self.cells, self.kind)
@@ -393,7 +396,7 @@ def _one_cell(raw: Any, param: Param, context: Context) -> tuple[Any, Range]:
     cells = Range(raw, param.name)
     if len(cells.flat) != 1:
         raise CellError.value(TOO_MANY_CELLS(argument=param.name))
-    _refuse_error(cells.flat[0], cells, 0, context)
+    refuse_error(cells.flat[0], cells, 0, context)
     return cells.flat[0], cells
 
 
@@ -441,7 +444,7 @@ def day_of(cell: Any, cells: Range, index: int, context: Context, unclear: list[
     """The day number of one cell, None for a blank; texts that needed a language go into ``unclear``."""
     if is_blank(cell):
         return None
-    _refuse_error(cell, cells, index, context)
+    refuse_error(cell, cells, index, context)
     if isinstance(cell, datetime):
         return _local_day(cell, context)
     if isinstance(cell, date):
@@ -525,7 +528,7 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
         counts = Counter(cells.flat)
     except TypeError:  # something that can't be counted: an error cell, or nothing a cell can hold
         for index, cell in enumerate(cells.flat):
-            _refuse_error(cell, cells, index, context)
+            refuse_error(cell, cells, index, context)
         cells.flat = [cell if isinstance(cell, str | float | None) else _shown(cell) for cell in cells.flat]
         counts = Counter(cells.flat)
     known = context.settings.outcomes
@@ -539,7 +542,7 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
             understood = True
         else:
             if error_code(cell, context):
-                _refuse_error(cell, cells, list(cells.flat).index(cell), context)
+                refuse_error(cell, cells, list(cells.flat).index(cell), context)
             meanings[cell] = "open"
     if not understood:
         words = sorted({_shown(cell) for cell, meaning in meanings.items() if meaning})
@@ -554,7 +557,7 @@ def _read_labels(raw: Any, param: Param, context: Context, notes: list[Sentence]
     cells = Range(raw, param.name)
     labels = []
     for index, cell in enumerate(cells.flat):
-        _refuse_error(cell, cells, index, context)
+        refuse_error(cell, cells, index, context)
         if not is_blank(cell):
             labels.append(label(cell))
     return labels
@@ -590,13 +593,14 @@ def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence])
             raise CellError(code, ERROR_CELL(place=PLACE_CELL(argument=param.name), code=code))
         raise CellError.value(NO_TABLE(argument=param.name))
     rows = raw if isinstance(raw[0], list | tuple) else [raw]
-    filled = [row for row in rows if not all(map(is_blank, row))]
+    filled = [(row, number) for number, row in enumerate(rows, 1) if not all(map(is_blank, row))]
     if not filled:
         raise CellError(NA, NO_NUMBERS(argument=param.name))
-    cells = Range(rows, param.name)
-    for index, cell in enumerate(filled[0]):
-        _refuse_error(cell, cells, index, context)
-    return TableData(tuple("" if is_blank(cell) else label(cell) for cell in filled[0]), filled)
+    header, number = filled[0]
+    for cell in header:
+        refuse_error(cell, Range([cell], param.name, [number]), 0, context)
+    headers = tuple("" if is_blank(cell) else label(cell) for cell in header)
+    return TableData(headers, [row for row, _ in filled], [number for _, number in filled])
 
 
 def _read_raw(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:

@@ -93,10 +93,14 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class TableData:
-    """A table as the user gave it: header texts and rows of raw cells, blank rows dropped."""
+    """A table as the user gave it: header texts and rows of raw cells, blank rows dropped.
+
+    ``rows`` begin with the header row; ``numbers`` are the rows' places in the user's range.
+    """
 
     headers: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
+    numbers: Sequence[int]
 
 
 MONEY = Kind("money", "amount", "#,##0.00", written="amount")

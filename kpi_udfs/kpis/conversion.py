@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from kpi_udfs import cells
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import DIV0, CellError
 from kpi_udfs.kinds import (
@@ -20,13 +19,12 @@ from kpi_udfs.kinds import (
     Count,
     Labels,
     Table,
-    TableData,
     Word,
 )
+from kpi_udfs.kpis.funnel_data import read_counts, read_groups, read_stages
 from kpi_udfs.kpis.shares import ratio
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
-from kpi_udfs.settings import fold
 
 RATE_WORKING = text("CONVERSION_RATE.working", "{top:count} of {bottom:count} reached the next step.")
 RATE_NOTHING = text("CONVERSION_RATE.nothing", "Nobody entered, so there is nothing to divide by.")
@@ -106,39 +104,7 @@ NO_STAGE = text("FUNNEL.no_stage", "rows that reached no stage, left out: {rows:
 BACKWARDS = text("FUNNEL.backwards", "steps that end before they begin, left out of the median days: {steps:count}.")
 RISING = text("FUNNEL.rising", "{stage} has more than the stage before it; are both from the same group?")
 NOTHING_BEFORE = text("FUNNEL.nothing_before", "Nobody is in {stage}, so there is nothing to divide by.")
-NO_STAGES_FOUND = text(
-    "FUNNEL.no_stages_found",
-    "No column header is a known stage. Headers: {headers:list}. Name the stages in the second argument or in "
-    "stages.yaml.",
-)
-UNKNOWN_STAGE = text("FUNNEL.unknown_stage", 'There is no column "{stage}". Headers: {headers:list}.')
-UNKNOWN_STAGE_NEAR = text(
-    "FUNNEL.unknown_stage_near", 'There is no column "{stage}"; did you mean "{nearest}"? Headers: {headers:list}.'
-)
-TWICE = text("FUNNEL.twice", 'Two columns are called "{stage}".')
-TWO_FOR_STAGE = text(
-    "FUNNEL.two_for_stage",
-    'The columns "{first}" and "{second}" both read as the stage {stage}. Name the stages in the second argument.',
-)
-ONE_STAGE = text("FUNNEL.one_stage", "A funnel needs two stages; only {stage} was found.")
-STAGE_NOT_IN_BLOCK = text("FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.')
 BY_NEEDS_TABLE = text("FUNNEL.by_needs_table", "Groups need a table with one row per lead, not a block of counts.")
-DATES_AND_FLAGS = text(
-    "FUNNEL.dates_and_flags", 'The column "{stage}" mixes dates with yes and no; it should hold one of them.'
-)
-COLUMN = text("FUNNEL.in_column", 'column "{column}"')
-
-_YES = frozenset({"yes", "y", "x", "true", "ja", "oui", "sì", "si", "ya", "wahr", "vrai", "vero", "benar", "✓", "1"})
-_NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "falso", "salah", "-", "0"})
-
-
-@dataclass(frozen=True)
-class StageColumn:
-    """A stage's column, read: the day on which each row reached it, or only whether it did."""
-
-    name: str
-    days: list[int | None] | None = None
-    reached: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -252,25 +218,17 @@ def funnel(
     whose stage before is empty. Source: common field definition; CRM systems differ in the policy,
     hence the option.
     """
-    pairs = _stage_counts(data, stages, context)
-    if pairs is not None:
+    counts = read_counts(data, stages, context)
+    if counts is not None:
         if by:
             raise CellError.value(BY_NEEDS_TABLE())
-        steps = [_Step(name, count) for name, count in _chosen(pairs, stages)]
-        return _block([("", steps)], None, BLOCK(), (), context)
-    notes: list[Sentence] = []
-    found = [_read_stage(data, index, context, notes) for index in _stage_columns(data, stages, context)]
-    if len(found) < 2:
-        raise CellError.value(ONE_STAGE(stage=found[0].name))
-    groups = None
-    by_name = None
-    if by:
-        column = _column(data, by)
-        by_name = data.headers[column]
-        groups = [_group(row[column], data, number, context) for number, row in enumerate(data.rows[1:])]
-    from kpi_udfs.kpis.funnels import count_stages
+        return _block([("", [_Step(*count) for count in counts])], None, BLOCK(), (), context)
+    from kpi_udfs.kpis.funnel_counts import count_stages  # needs narwhals, which a block does not
 
-    counted = count_stages(found, groups, policy)
+    notes: list[Sentence] = []
+    columns = read_stages(data, stages, context, notes)
+    by_name, groups = read_groups(data, by, context) if by else (None, None)
+    counted = count_stages(columns, groups, policy)
     lines = [
         ((group or say(NO_GROUP, context.settings.language)) if by else "", [_Step(*step) for step in steps])
         for group, steps in counted.groups
@@ -337,155 +295,3 @@ def _overall(group: str, steps: Sequence[_Step]) -> list[Sentence]:
 
 def _share(count: float, of: _Step) -> float | CellError:
     return count / of.count if of.count else CellError.div0(NOTHING_BEFORE(stage=of.stage))
-
-
-# -- a block of stage names and counts
-
-
-def _stage_counts(data: TableData, stages: Sequence[str] | None, context: Context) -> list[tuple[str, float]] | None:
-    """Stage and count where ``data`` is such a block; None where it is a table.
-
-    A block has two columns, a name and a number; its header row may be missing. A table whose
-    second header names a stage stays a table, whatever its cells hold.
-    """
-    if any(len(row) != 2 for row in data.rows):
-        return None
-    first, *rest = data.rows
-    headed = _count(first[1], context) is None
-    if headed and rest and _is_stage(data.headers[1], stages, context):
-        return None
-    lines = rest if headed else data.rows
-    read = [(row[0], _count(row[1], context)) for row in lines]
-    if not read or not all(isinstance(name, str) and name.strip() and count is not None for name, count in read):
-        return None
-    pairs: list[tuple[str, float]] = []
-    for name, count in read:
-        if isinstance(count, CellError):
-            raise count
-        pairs.append((name.strip(), count))  # type: ignore[arg-type]  # None was sorted out above
-    return pairs
-
-
-def _count(cell: Any, context: Context) -> float | CellError | None:
-    """A count, None for a cell that holds none, an error for an error cell or a negative number."""
-    if code := cells.error_code(cell, context):
-        return CellError(code, cells.ERROR_CELL(place=cells.PLACE_CELL(argument="data"), code=code))
-    if isinstance(cell, str):
-        written = cells.written_number(cell, context)
-        number = None if isinstance(written, str) else written.value
-    else:
-        number = cells.as_number(cell)
-    if number is not None and number < 0:
-        place = cells.PLACE_CELL(argument="data")
-        return CellError.num(cells.OUT_OF_BOUNDS(place=place, value=number, minimum=0))
-    return int(number) if number is not None and number.is_integer() else number
-
-
-def _chosen(pairs: list[tuple[str, float]], stages: Sequence[str] | None) -> list[tuple[str, float]]:
-    known = {fold(name): (name, count) for name, count in pairs}
-    if len(known) < len(pairs):
-        names = [fold(name) for name, _ in pairs]
-        twice = next(name for name, _ in pairs if names.count(fold(name)) > 1)
-        raise CellError.value(TWICE(stage=twice))
-    if stages:
-        for stage in stages:
-            if fold(stage) not in known:
-                raise CellError.value(STAGE_NOT_IN_BLOCK(stage=stage, stages=[name for name, _ in pairs]))
-        pairs = [known[fold(stage)] for stage in stages]
-    if len(pairs) < 2:
-        raise CellError.value(ONE_STAGE(stage=pairs[0][0]))
-    return pairs
-
-
-# -- a table with a column per stage
-
-
-def _is_stage(header: str, stages: Sequence[str] | None, context: Context) -> bool:
-    folded = fold(header)
-    if stages:
-        return folded in map(fold, stages)
-    return any(folded in names for _, names in context.settings.stages)
-
-
-def _stage_columns(data: TableData, stages: Sequence[str] | None, context: Context) -> list[int]:
-    if stages:
-        return [_column(data, stage) for stage in stages]
-    columns = []
-    folded = [fold(header) for header in data.headers]
-    for identifier, names in context.settings.stages:
-        matching = [index for index, header in enumerate(folded) if header in names]
-        if len(matching) > 1:
-            first, second, *_ = (data.headers[index] for index in matching)
-            raise CellError.value(TWO_FOR_STAGE(first=first, second=second, stage=identifier))
-        columns += matching
-    if not columns:
-        raise CellError.value(NO_STAGES_FOUND(headers=data.headers))
-    return columns
-
-
-def _column(data: TableData, name: str) -> int:
-    from difflib import get_close_matches
-
-    folded = [fold(header) for header in data.headers]
-    if folded.count(fold(name)) == 1:
-        return folded.index(fold(name))
-    if fold(name) in folded:
-        raise CellError.value(TWICE(stage=name))
-    if near := get_close_matches(fold(name), folded, n=1):
-        nearest = data.headers[folded.index(near[0])]
-        raise CellError.value(UNKNOWN_STAGE_NEAR(stage=name, nearest=nearest, headers=data.headers))
-    raise CellError.value(UNKNOWN_STAGE(stage=name, headers=data.headers))
-
-
-def _group(cell: Any, data: TableData, number: int, context: Context) -> str:
-    if code := cells.error_code(cell, context):
-        place = cells.PLACE_ROW(row=number + 2, argument="data")
-        raise CellError(code, cells.ERROR_CELL(place=place, code=code))
-    return "" if cells.is_blank(cell) else cells.label(cell)
-
-
-def _read_stage(data: TableData, column: int, context: Context, notes: list[Sentence]) -> StageColumn:
-    """A stage column as day numbers, or as flags where it holds yes and no."""
-    name = data.headers[column]
-    # The header stands in the place of row 1, so that rows are counted as the user sees them.
-    raw = [None, *(row[column] if column < len(row) else None for row in data.rows[1:])]
-    read = {key: _flag(cell) for key, cell in _distinct(raw).items()}
-    if not {0, 1} & set(read.values()):
-        column_cells = cells.Range(raw, say(COLUMN(column=name), context.settings.language))
-        return StageColumn(name, days=cells.read_days(column_cells, context, notes)[1:])
-    flags = [read[_key(cell)] for cell in raw[1:]]
-    if None in flags:
-        index = flags.index(None)
-        if code := cells.error_code(raw[index + 1], context):
-            place = cells.PLACE_ROW(row=index + 2, argument=COLUMN(column=name))
-            raise CellError(code, cells.ERROR_CELL(place=place, code=code))
-        raise CellError.value(DATES_AND_FLAGS(stage=name))
-    return StageColumn(name, reached=[1 if flag == 1 else 0 for flag in flags])
-
-
-def _distinct(raw: list[Any]) -> dict[Any, Any]:
-    """The different cells of a column; most columns hold few, and each is looked at once."""
-    try:
-        return {cell: cell for cell in raw}
-    except TypeError:  # an error cell is a mapping
-        return {_key(cell): cell for cell in raw}
-
-
-def _key(cell: Any) -> Any:
-    try:
-        hash(cell)
-    except TypeError:
-        return repr(cell)
-    return cell
-
-
-def _flag(cell: Any) -> int | None:
-    """1 for yes, 0 for no, -1 for a blank, None for anything else."""
-    if cells.is_blank(cell):
-        return -1
-    if isinstance(cell, bool) or (isinstance(cell, int | float) and cell in (0, 1)):
-        return int(cell)
-    if isinstance(cell, str):
-        word = cell.strip().casefold()
-        return 1 if word in _YES else 0 if word in _NO else None
-    return None

@@ -117,6 +117,13 @@ class TestFunnel:
         assert "needs two stages" in explain("FUNNEL", [["lead", "n"], [DAY, DAY]])
         assert "mixes dates with yes and no" in explain("FUNNEL", [["lead", "won"], [DAY, "yes"], [DAY, DAY]])
         assert 'Row 3 of column "won"' in explain("FUNNEL", [["lead", "won"], [DAY, DAY], [DAY, "soon"]])
+        # Rows are counted as the user sees them, blank ones too.
+        blank_between = [["lead", "won"], [None, None], [DAY, DAY], ["", " "], [DAY, "soon"]]
+        assert 'Row 5 of column "won"' in explain("FUNNEL", blank_between)
+        assert 'Row 4 of column "by"' in explain(
+            "FUNNEL", [["by", "lead", "won"], *[["", 1, 1]] * 2, ["#N/A", 1, 0]], None, "by"
+        )
+        assert "Row 2 of data" in explain("FUNNEL", [["Lead", 100], ["Won", -1]])
         assert "should be a table" in explain("FUNNEL", "lead")
         assert error("FUNNEL", [[None, None]]) == "#N/A"
 
@@ -127,9 +134,7 @@ class TestFunnel:
         assert with_header[2] == ["Won", 25, 0.25, 0.25, 75]
         assert "block has no stage" in explain("FUNNEL", block, ["Lead", "MQL"])
         assert "Groups need a table" in explain("FUNNEL", block, None, "Lead")
-        assert "is more" in explain("FUNNEL", [["Lead", 5], ["Won", 6]]) or "more than the stage before" in explain(
-            "FUNNEL", [["Lead", 5], ["Won", 6]]
-        )
+        assert "Won has more than the stage before it" in explain("FUNNEL", [["Lead", 5], ["Won", 6]])
         assert error("FUNNEL", [["Lead", 100], ["Won", -1]]) == "#NUM!"
 
     def test_an_empty_stage_gives_div0_in_its_line(self) -> None:

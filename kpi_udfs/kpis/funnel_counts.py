@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 if TYPE_CHECKING:
-    from kpi_udfs.kpis.conversion import StageColumn
+    from kpi_udfs.kpis.funnel_data import StageColumn
 
 #: Helper columns carry a prefix that no header of a user can have after reading.
 _GROUP, _REACHED, _DAY, _IN, _GAP, _NONE, _BACK = (
