@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -192,6 +191,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, book: Path) -
 
 def test_on_a_terminal_there_is_a_table(book: Path) -> None:
     """A real terminal, as a person has it."""
+    pty = pytest.importorskip("pty", reason="Windows has no such terminals")
     leader, follower = pty.openpty()
     environment = {**os.environ, "COLUMNS": "160", "TERM": "xterm"}
     process = subprocess.Popen(

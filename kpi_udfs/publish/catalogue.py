@@ -7,8 +7,11 @@ from datetime import date
 from typing import Any
 
 from kpi_udfs import calls
+from kpi_udfs.cells import Context
+from kpi_udfs.errors import CellError
+from kpi_udfs.kinds import Kind
 from kpi_udfs.messages import text, write
-from kpi_udfs.registry import Example, KpiSpec, Measure
+from kpi_udfs.registry import Block, Example, KpiSpec
 
 ARGUMENTS = text("cli.arguments", "Arguments")
 EXAMPLES = text("cli.examples", "Examples")
@@ -45,11 +48,21 @@ def _constant(cell: Any) -> str:
 
 
 def example_result(spec: KpiSpec, example: Example, locale: str | None) -> list[list[str]]:
-    """What the example gives, as rows of texts."""
-    gives = example.gives
-    if isinstance(gives, list):
-        return [[write(c, "number", locale) if isinstance(c, int | float) else str(c) for c in row] for row in gives]
-    return [[gives if isinstance(gives, str) else calls.shown(Measure(gives), spec.shows, locale)]]
+    """What the example gives, as rows of texts: computed, so that its words are in the language, too."""
+    context = calls.context_now()
+    if isinstance(context, Context) and locale:
+        context = calls.in_language(context, locale)
+    result = calls.answer(spec, spec.arguments(example), context).result
+    if isinstance(result, Block):
+        kinds = result.column_kinds
+        return [[_cell(cell, kind, locale) for cell, kind in zip(row, kinds, strict=True)] for row in result.rows]
+    return [[result.code if isinstance(result, CellError) else calls.shown(result, spec.shows, locale)]]
+
+
+def _cell(cell: Any, kind: Kind, locale: str | None) -> str:
+    if isinstance(cell, CellError):
+        return cell.code
+    return cell if isinstance(cell, str) else write(cell, kind.written, locale)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
