@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from kpi_udfs import settings
-from kpi_udfs.hosts.headless import FormulaCell, Workbook
+from kpi_udfs.hosts.headless import Display, FormulaCell, Workbook
 from kpi_udfs.messages import LANGUAGES
 from kpi_udfs.workbooks import build, recipes
 
@@ -86,6 +86,17 @@ def test_the_numbers_are_those_of_plain_formulas(built: Path, tmp_path: Path) ->
     computed = {cell.cell: cell for cell in Workbook(tmp_path / "plain.xlsx").calculate() if cell.sheet == "KPIs"}
     for cell in plain:
         assert ours[cell].value == pytest.approx(computed[cell].value, rel=1e-12), cell
+
+
+def test_the_readme_shows_the_numbers_of_the_template(built: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = readme.partition("```text\n")[2].partition("```")[0].splitlines()
+    shown = dict(zip(lines[::2], map(str.strip, lines[1::2]), strict=True))
+    cells = {cell.formula: cell for cell in Workbook(built).calculate()}
+    display = Display()
+    assert len(shown) == 4
+    for formula, value in shown.items():
+        assert display.shown(cells[formula].value, cells[formula].number_format) == value, formula
 
 
 def test_pasted_data_moves_the_numbers(built: Path, tmp_path: Path) -> None:
