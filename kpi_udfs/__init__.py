@@ -31,4 +31,7 @@ def evaluate(kpi: str, *cells: Any) -> Any:
 
 def explain(kpi: str, *cells: Any) -> str:
     """In words how :func:`evaluate` comes to its answer, or why it can't."""
-    return _answer(_find(kpi), cells, _context_now()).explanation
+    try:
+        return _answer(_find(kpi), cells, _context_now()).explanation
+    except CellError as error:  # there is no such KPI
+        return str(error)

@@ -2,4 +2,4 @@
 
 from kpi_udfs.cli import main
 
-main(prog_name="kpi-udfs")
+main()

@@ -18,17 +18,20 @@ from kpi_udfs.kinds import Amount, Kind
 from kpi_udfs.messages import Sentence, say, say_all, text, write
 from kpi_udfs.registry import Block, KpiSpec, Measure, Required
 
-TOO_MANY = text("calls.too_many", "{kpi} takes {allowed:count} arguments at most; {given:count} were given.")
+TOO_MANY = text(
+    "calls.too_many", "{kpi} takes {allowed:count} {allowed:argument|arguments} at most. Given: {given:count}."
+)
 UNEXPECTED = text(
     "calls.unexpected", "{kpi} met an error of its own; the log of kpi_udfs has the details. Please report it."
 )
 BAD_CONFIG = text("calls.bad_config", "The configuration can't be used: {problem}")
+TOO_LARGE = text("calls.too_large", "The numbers are too large to calculate with.")
 CURRENCIES_DIFFER = text(
     "calls.currencies_differ",
     "{first} is in {first_currency} and {second} in {second_currency}: amounts of one currency belong together.",
 )
 WARNING = text("explain.warning", "Note: {note}")
-DAYS_VALUE = text("explain.days", "{days:days} days")
+DAYS_VALUE = text("explain.days", "{days:days} {days:day|days}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Answer:
         locale = self.context.settings.language
         result = self.result
         if isinstance(result, CellError):
-            return f"{result.code}: {say(result.reason, locale)}"
+            notes = [WARNING(note=note) for note in self.notes]
+            return f"{result.code}: {say_all([result.reason, *notes], locale)}"
         notes = [WARNING(note=note) for note in (*result.warnings, *self.notes)]
         told = say_all([*result.working, *notes], locale)
         if isinstance(result, Block):
@@ -103,12 +107,13 @@ def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError
         result = spec.function(*bound, **extra)
     except CellError as error:
         result = error
+    except OverflowError:
+        result = CellError.num(TOO_LARGE())
     except Exception:
         _log("unexpected error in %s", spec.name)
         result = CellError.value(UNEXPECTED(kpi=spec.name))
     if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
-        _log("%s gave %r", spec.name, result.value)
-        result = CellError.value(UNEXPECTED(kpi=spec.name))
+        result = CellError.num(TOO_LARGE())
     return Answer(spec, result, tuple(notes), context)
 
 
@@ -138,6 +143,8 @@ def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list
         if index >= len(arguments) or (context.com and type(raw) is int and raw == cells.COM_MISSING):
             raise CellError.value(cells.MISSING(argument=param.name, help=param.help))
         value = cells.read(raw, param, context, notes)
+        if param.default is not Required and param.kind.shape == "number" and value == 0:
+            value = param.default  # "0" and "0 %" as text are 0, too
         if type(value) is Amount and value.currency:
             if money and money[1] != value.currency:
                 first, first_currency = money

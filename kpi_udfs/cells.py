@@ -20,8 +20,8 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from kpi_udfs.errors import NA, VALUE, CellError
-from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData
-from kpi_udfs.messages import Sentence, text
+from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData, shown
+from kpi_udfs.messages import Sentence, Text, text
 from kpi_udfs.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ AMBIGUOUS_NUMBER = text(
     '{place} holds the text "{content}", which languages read as different numbers. '
     "Set your language in settings.yaml, or turn the text into a number.",
 )
+AMBIGUOUS_HERE = text(
+    "cells.ambiguous_here",
+    '{place} holds the text "{content}", which is not written as {language:language} writes it and which other '
+    "languages read in different ways.",
+)
 AMBIGUOUS_DATE = text(
     "cells.ambiguous_date",
     '{place} holds the text "{content}", which languages read as different days. '
@@ -71,7 +76,7 @@ OUT_OF_BOUNDS = text("cells.negative", "{place} holds {value:number}; it can't b
 ABOVE_BOUND = text("cells.above", "{place} holds {value:number}; it can't be above {maximum:number}.")
 MARGIN_HINT = text("cells.margin", "Write 60% or 0.6 for sixty percent.")
 NOT_WHOLE = text("cells.not_whole", "{place} holds {value:number}; a whole number belongs here.")
-NO_NUMBERS = text("cells.no_numbers", "{argument} holds no numbers yet: all its cells are blank.")
+NO_NUMBERS = text("cells.no_numbers", "{argument} holds nothing yet: all its cells are blank.")
 TOO_MANY_CELLS = text("cells.too_many_cells", "{argument} is a range; one cell belongs here.")
 UNKNOWN_CHOICE = text("cells.unknown_choice", '{argument} can\'t be "{content}". Write {choices:list}.')
 UNKNOWN_CHOICE_NEAR = text(
@@ -83,6 +88,8 @@ NO_KNOWN_OUTCOME = text(
     "No cell of {argument} is a word known as won or lost. Found: {words:list}. The words are listed in outcomes.yaml.",
 )
 NO_OUTCOMES = text("cells.no_outcomes", "{argument} holds no outcomes yet: all its cells are blank.")
+BLANK_COUNT = text("cells.blank_count", "{place} is blank; a count belongs here.")
+NO_ROWS = text("cells.no_rows", "{argument} holds a header row and no data yet.")
 NO_TABLE = text("cells.no_table", "{argument} should be a table with its header row.")
 READ_AS = text(
     "cells.read_as",
@@ -219,14 +226,6 @@ def refuse_error(cell: Any, cells: Range, index: int, context: Context) -> None:
         raise CellError(code, ERROR_CELL(place=cells.place(index), code=code))
 
 
-def _shown(cell: Any) -> str:
-    """A cell's content as its owner would recognise it."""
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
-    return shown if len(shown) <= 60 else shown[:59] + "…"
-
-
 # --------------------------------------------------------------------------------- amounts
 
 
@@ -241,7 +240,24 @@ def _read_amount(raw: Any, param: Param, context: Context, notes: list[Sentence]
     gathered = _Gathered(cells, kind, context)
     if not gathered.only_numbers():
         gathered.one_by_one()
-    return gathered.amount(notes)
+    return gathered.amount(notes, blank_is_none=kind.name == "count" and not param.required)
+
+
+def read_counts(cells: Range, kind: Kind, context: Context, notes: list[Sentence]) -> list[float]:
+    """A column of counts, one for each cell; ``#VALUE!`` for a blank or a text that is no number."""
+    gathered = _Gathered(cells, kind, context)
+    if not gathered.only_numbers():
+        gathered.one_by_one()
+    if gathered.words:
+        word, index = next(iter(gathered.words.items()))
+        raise CellError.value(NOT_A_NUMBER(place=cells.place(index), content=shown(word)))
+    gathered.say_how_texts_were_read(notes)
+    counts = []
+    for index, count in enumerate(gathered.parts):
+        if count is None or count != count:
+            raise CellError.value(BLANK_COUNT(place=cells.place(index)))
+        counts.append(int(count) if float(count).is_integer() else count)
+    return counts
 
 
 class _Gathered:
@@ -282,21 +298,20 @@ class _Gathered:
             return self._written(cell, index)
         number = as_number(cell)
         if number is None:
-            raise CellError.value(NOT_A_NUMBER(place=self.cells.place(index), content=_shown(cell)))
+            raise CellError.value(NOT_A_NUMBER(place=self.cells.place(index), content=shown(cell)))
         return number
 
     def _written(self, cell: str, index: int) -> float | None:
         number = written_number(cell, self.context)
         counts = self.kind.name == "count"
-        if number == "unreadable" or (counts and not isinstance(number, str) and number.currency):
+        if number == "unreadable" or (counts and not isinstance(number, str) and (number.currency or number.percent)):
             if not counts:
                 place = self.cells.place(index)
-                raise CellError.value(NOT_A_NUMBER(place=place, content=_shown(cell)))
+                raise CellError.value(NOT_A_NUMBER(place=place, content=shown(cell)))
             self.words[cell.strip()] = index
             return None
         if isinstance(number, str):
-            place = self.cells.place(index)
-            raise CellError.value(AMBIGUOUS_NUMBER(place=place, content=_shown(cell)))
+            raise _ambiguous(AMBIGUOUS_NUMBER, cell, self.cells.place(index), self.context)
         if number.ambiguous:
             self.ambiguous.append(cell.strip())
         if number.foreign:
@@ -305,29 +320,30 @@ class _Gathered:
             self.currencies[number.currency] = index
         return number.value
 
-    def amount(self, notes: list[Sentence]) -> Amount:
+    def amount(self, notes: list[Sentence], *, blank_is_none: bool) -> Amount:
+        """The sum or count. ``blank_is_none``: a blank range stands for none, not for no data yet."""
         name = self.cells.argument
         numbers = [part for part in self.parts if part is not None and part == part]
         if self.words and numbers:
             word = next(iter(self.words))
-            raise CellError.value(MIXTURE(argument=name, number=_plain_number(numbers[0]), word=_shown(word)))
+            raise CellError.value(MIXTURE(argument=name, number=_plain_number(numbers[0]), word=shown(word)))
         if len(self.currencies) > 1:
             first, second, *_ = self.currencies
             raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
-        self._say_how_texts_were_read(notes)
+        self.say_how_texts_were_read(notes)
         if self.words:
             notes.append(COUNTED(argument=name))
             return Amount(len(self.words), (), frozenset(self.words))
         if not numbers:
             # One blank cell is 0 in some hosts and so in all; a blank range is no data.
-            if len(self.cells.flat) > 1 and self.kind.name == "money":
+            if len(self.cells.flat) > 1 and not blank_is_none:
                 raise CellError(NA, NO_NUMBERS(argument=name))
             notes.append(ALL_BLANK(argument=name))
         elif self.kind.name == "count" and _look_like_identifiers(numbers):
             notes.append(LOOK_LIKE_IDS(argument=name))
         return Amount(math.fsum(numbers), self.parts, currency=next(iter(self.currencies), None))
 
-    def _say_how_texts_were_read(self, notes: list[Sentence]) -> None:
+    def say_how_texts_were_read(self, notes: list[Sentence]) -> None:
         name, language = self.cells.argument, self.context.settings.language
         if self.ambiguous and self.foreign:
             raise CellError.value(
@@ -369,6 +385,14 @@ def written_number(cell: str, context: Context) -> WrittenNumber | str:
     return read_number(cell, context.settings.language)
 
 
+def _ambiguous(reason: Text, cell: str, place: Sentence, context: Context) -> CellError:
+    """The refusal of a text that languages read differently; it asks for a language if none is set."""
+    language = context.settings.language
+    if language is None:
+        return CellError.value(reason(place=place, content=shown(cell)))
+    return CellError.value(AMBIGUOUS_HERE(place=place, content=shown(cell), language=language))
+
+
 def _plain_number(number: float) -> str:
     return f"{number:.15g}"
 
@@ -406,12 +430,12 @@ def _read_number(raw: Any, param: Param, context: Context, notes: list[Sentence]
     if isinstance(cell, str):
         read = written_number(cell, context)
         if read == "ambiguous":
-            raise CellError.value(AMBIGUOUS_NUMBER(place=cells.place(0), content=_shown(cell)))
+            raise _ambiguous(AMBIGUOUS_NUMBER, cell, cells.place(0), context)
         number = None if isinstance(read, str) else read.value
     else:
         number = as_number(cell)
     if number is None:
-        raise CellError.value(NOT_A_NUMBER(place=cells.place(0), content=_shown(cell)))
+        raise CellError.value(NOT_A_NUMBER(place=cells.place(0), content=shown(cell)))
     _check_bounds([number], cells, param.kind)
     return number
 
@@ -454,7 +478,7 @@ def day_of(cell: Any, cells: Range, index: int, context: Context, unclear: list[
     number = as_number(cell)
     day = None if number is None else day_number(number, context)
     if day is None:
-        raise CellError.value(NOT_A_DATE(place=cells.place(index), content=_shown(cell)))
+        raise CellError.value(NOT_A_DATE(place=cells.place(index), content=shown(cell)))
     return day
 
 
@@ -474,12 +498,12 @@ def _written_day(cell: str, place: Sentence, context: Context, unclear: list[str
 
     read = read_date(cell, context.settings.language) if len(cell) <= 100 else "unreadable"
     if read == "ambiguous":
-        raise CellError.value(AMBIGUOUS_DATE(place=place, content=_shown(cell)))
+        raise _ambiguous(AMBIGUOUS_DATE, cell, place, context)
     if isinstance(read, str):
         if context.settings.language:
             language = context.settings.language
-            raise CellError.value(NOT_A_DATE_HERE(place=place, content=_shown(cell), language=language))
-        raise CellError.value(NOT_A_DATE(place=place, content=_shown(cell)))
+            raise CellError.value(NOT_A_DATE_HERE(place=place, content=shown(cell), language=language))
+        raise CellError.value(NOT_A_DATE(place=place, content=shown(cell)))
     if read.ambiguous:
         unclear.append(cell.strip())
     return _local_day(read.instant, context) if read.instant else read.day.toordinal()
@@ -529,7 +553,7 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
     except TypeError:  # something that can't be counted: an error cell, or nothing a cell can hold
         for index, cell in enumerate(cells.flat):
             refuse_error(cell, cells, index, context)
-        cells.flat = [cell if isinstance(cell, str | float | None) else _shown(cell) for cell in cells.flat]
+        cells.flat = [cell if isinstance(cell, str | float | None) else shown(cell) for cell in cells.flat]
         counts = Counter(cells.flat)
     known = context.settings.outcomes
     meanings: dict[Any, str | None] = {}
@@ -545,11 +569,11 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
                 refuse_error(cell, cells, list(cells.flat).index(cell), context)
             meanings[cell] = "open"
     if not understood:
-        words = sorted({_shown(cell) for cell, meaning in meanings.items() if meaning})
+        words = sorted({shown(cell) for cell, meaning in meanings.items() if meaning})
         if not words:
             raise CellError(NA, NO_OUTCOMES(argument=param.name))
-        shown = words[:5] + (["…"] if len(words) > 5 else [])
-        raise CellError.value(NO_KNOWN_OUTCOME(argument=param.name, words=shown))
+        some = words[:5] + (["…"] if len(words) > 5 else [])
+        raise CellError.value(NO_KNOWN_OUTCOME(argument=param.name, words=some))
     return Outcomes(cells.flat, meanings, counts)
 
 
@@ -565,7 +589,7 @@ def _read_labels(raw: Any, param: Param, context: Context, notes: list[Sentence]
 
 def label(cell: Any) -> str:
     """A cell's content as a name: a group, a stage, a header."""
-    return _shown(cell).strip() if not isinstance(cell, str) else cell.strip()
+    return shown(cell).strip() if not isinstance(cell, str) else cell.strip()
 
 
 def _read_text(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> str:
@@ -581,7 +605,7 @@ def _read_choice(raw: Any, param: Param, context: Context, notes: list[Sentence]
         return word
     from difflib import get_close_matches
 
-    facts = {"argument": param.name, "content": _shown(given), "choices": param.choices}
+    facts = {"argument": param.name, "content": shown(given), "choices": param.choices}
     if near := get_close_matches(word, param.choices, n=1):
         raise CellError.value(UNKNOWN_CHOICE_NEAR(**facts, nearest=near[0]))
     raise CellError.value(UNKNOWN_CHOICE(**facts))
@@ -599,6 +623,8 @@ def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence])
     header, number = filled[0]
     for cell in header:
         refuse_error(cell, Range([cell], param.name, [number]), 0, context)
+    if len(filled) == 1:
+        raise CellError(NA, NO_ROWS(argument=param.name))
     headers = tuple("" if is_blank(cell) else label(cell) for cell in header)
     return TableData(headers, [row for row, _ in filled], [number for _, number in filled])
 

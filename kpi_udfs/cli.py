@@ -18,7 +18,7 @@ import click
 
 from kpi_udfs import settings
 from kpi_udfs.errors import CellError, ConfigError, KpiUdfsError
-from kpi_udfs.kpis.about import find
+from kpi_udfs.kpis.about import UNKNOWN_LANGUAGE, find
 from kpi_udfs.messages import Text, say, text
 from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
@@ -40,11 +40,11 @@ VALUE = text("cli.value", "Value")
 EXPLANATION = text("cli.explanation", "Explanation")
 NO_KPI_FORMULAS = text("cli.no_kpi_formulas", "No formula here uses a KPI function. Formulas in all: {formulas:count}.")
 ERRORS = text("cli.errors", "Cells with errors: {cells:count}")
-NO_REASON = text("cli.no_reason", "the formula itself gives this error.")
 NEEDS_EXTRA = text("cli.needs_extra", "this needs the extra {extra}: pip install 'kpi_udfs[{extra}]'")
 READING = text("cli.reading", "Reading {file}")
 CALCULATING = text("cli.calculating", "Calculating")
 WRITTEN_TO = text("cli.written_to", "The workbook is here: {file}")
+NO_OUTPUT = text("cli.no_output", "the output can't be written: {reason}")
 CANT_WRITE = text("cli.cant_write", "{folder}: nothing can be written there: {reason}")
 HELP = text("cli.help", "KPI functions for spreadsheets: recalculate workbooks, look up definitions.")
 HELP_CALC = text(
@@ -79,6 +79,10 @@ def _help(what: Text) -> str:
 
 def _set_language(context: click.Context, parameter: click.Parameter, language: str | None) -> None:
     if language:
+        from kpi_udfs.written import known_locale
+
+        if not known_locale(language):
+            _stop(say(UNKNOWN_LANGUAGE(language=language), _LOCALE))
         os.environ["KPI_UDFS_LANGUAGE"] = language
         settings.forget()
 
@@ -89,17 +93,30 @@ def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@click.group(help=_help(HELP), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kpi_udfs")
 def main() -> None:
-    """Entry point."""
+    """Entry point: the commands, with an output that takes every sign and failures said in a line."""
     # Piped output is UTF-8 on every system; a console keeps its own encoding but never fails on ÷.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace", **({} if stream.isatty() else {"encoding": "utf-8"}))
+    try:
+        try:
+            commands(prog_name="kpi-udfs")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Nothing more can be written to where the output went; not at exit either.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (it lives as long as the process)
+        _stop(say(NO_OUTPUT(reason=error.strerror or error), _configured()))
 
 
-@main.command(help=_help(HELP_CALC))
+@click.group(help=_help(HELP), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kpi_udfs")
+def commands() -> None:
+    """The command line."""
+
+
+@commands.command(help=_help(HELP_CALC))
 @click.argument("book", type=click.Path(path_type=Path))
 @click.option("--sheet", metavar="NAME", help=_help(HELP_SHEET))
 @click.option("--json", "as_json", is_flag=True, help=_help(HELP_JSON))
@@ -115,7 +132,7 @@ def calc(book: Path, sheet: str | None, as_json: bool) -> None:
     sys.exit(1 if any(cell.errors for cell in cells) else 0)
 
 
-@main.command(name="list", help=_help(HELP_LIST))
+@commands.command(name="list", help=_help(HELP_LIST))
 @_language_option
 def list_kpis() -> None:
     """The catalogue."""
@@ -129,7 +146,7 @@ def list_kpis() -> None:
             click.echo(f"      {say(spec.tooltip, locale)}")
 
 
-@main.command(help=_help(HELP_SHOW))
+@commands.command(help=_help(HELP_SHOW))
 @click.argument("kpi")
 @_language_option
 def show(kpi: str) -> None:
@@ -143,7 +160,7 @@ def show(kpi: str) -> None:
             click.echo(line)
 
 
-@main.command(help=_help(HELP_DEMO))
+@commands.command(help=_help(HELP_DEMO))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("kpi_demo"))
 @_language_option
 def demo(folder: Path) -> None:
@@ -248,9 +265,10 @@ def _print_cells(cells: list[FormulaCell], locale: str | None) -> None:
     from kpi_udfs.hosts.headless import Display
 
     display = Display(locale)
-    shown = [_shown(cell, display) for cell in cells if cell.is_kpi]
-    for row, before in reversed(list(zip(shown[1:], shown, strict=False))):
-        if row[3] == before[3]:  # the cells of a block share one explanation
+    kpis = [cell for cell in cells if cell.is_kpi]
+    shown = [_shown(cell, display) for cell in kpis]
+    for row, cell, before in reversed(list(zip(shown[1:], kpis[1:], kpis, strict=False))):
+        if _same_block(cell, before):
             row[3] = ""
     if not shown:
         click.echo(say(NO_KPI_FORMULAS(formulas=len(cells)), locale))
@@ -259,13 +277,21 @@ def _print_cells(cells: list[FormulaCell], locale: str | None) -> None:
     else:
         captions = [say(caption, locale) for caption in (CELL, FORMULA, VALUE, EXPLANATION)]
         for row in [captions, *shown]:
-            click.echo("\t".join(part.replace("\n", "; ") for part in row))
+            *cells_, explanation = row
+            click.echo("\t".join([*(part.replace("\n", "; ") for part in cells_), explanation.replace("\n", " ")]))
     failed = [(cell, code, why) for cell in cells for code, why in cell.errors]
     if failed:
         click.echo()
         click.echo(say(ERRORS(cells=len({(c.sheet, c.cell) for c, _, _ in failed})), locale))
-        for cell, code, why in dict.fromkeys((f"{c.sheet}!{c.cell}", code, why) for c, code, why in failed):
-            click.echo(f"  {cell}: {why or f'{code}: {say(NO_REASON, locale)}'}")
+        for place, why in dict.fromkeys((f"{cell.sheet}!{cell.cell}", why) for cell, _, why in failed):
+            click.echo(f"  {place}: {why}")
+
+
+def _same_block(cell: FormulaCell, before: FormulaCell) -> bool:
+    """Whether both cells show parts of the same block, so that one explanation serves both."""
+    results = [answer.result for one in (cell, before) for answer in one.answers]
+    blocks = len(results) == 2 and all(isinstance(result, Block) for result in results)
+    return blocks and cell.sheet == before.sheet and cell.explanation == before.explanation
 
 
 def _print_funnel(cells: list[FormulaCell], locale: str | None) -> None:

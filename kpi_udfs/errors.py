@@ -52,6 +52,11 @@ class CellError(Exception):
         """A number outside its bounds."""
         return cls(NUM, reason)
 
+    def __str__(self) -> str:
+        from kpi_udfs.messages import say
+
+        return f"{self.code}: {say(self.reason)}"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CellError) and other.code == self.code
 

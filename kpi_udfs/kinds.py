@@ -17,6 +17,14 @@ from typing import Annotated, Any, Literal
 Blank = None
 
 
+def shown(cell: Any) -> str:
+    """A cell's content as its owner would recognise it, cut where it is long."""
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    content = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+    return content if len(content) <= 60 else content[:59] + "…"
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of argument or result."""
@@ -86,8 +94,7 @@ class Outcomes:
         words: Counter[str] = Counter()
         for cell, count in self.counts.items():
             if self.meanings[cell] == "open":
-                shown = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
-                words[shown.strip()] += count
+                words[shown(cell).strip()] += count
         return words
 
 

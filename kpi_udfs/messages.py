@@ -79,7 +79,10 @@ def translations(language: str) -> Mapping[str, str]:
 
 
 class _Writer(string.Formatter):
-    """Writes facts as a language does: ``{share:percent}``, ``{day:date}``, ``{words:list}``."""
+    """Writes facts as a language does: ``{share:percent}``, ``{day:date}``, ``{words:list}``.
+
+    ``{leads:lead|leads}`` is the word that goes with the number, as the language counts.
+    """
 
     def __init__(self, locale: str) -> None:
         self.locale = locale.replace("-", "_")
@@ -89,9 +92,18 @@ class _Writer(string.Formatter):
             return say(value, self.locale)
         if format_spec == "list":
             return ", ".join(self.format_field(item, "") for item in value)
+        if "|" in format_spec:
+            return format_spec.split("|")[0 if _is_one(value, self.locale) else -1]
         if format_spec:
             return write(value, format_spec, self.locale)
         return str(value)
+
+
+def _is_one(value: Any, locale: str) -> bool:
+    """Whether the language uses the singular with this number."""
+    from babel import Locale
+
+    return bool(Locale.parse(language_of(locale)).plural_form(Decimal(f"{value:.15g}")) == "one")
 
 
 def write(value: Any, how: str, locale: str | None = None) -> str:

@@ -33,6 +33,7 @@ class WrittenNumber:
 
     value: float
     currency: str | None = None
+    percent: bool = False
     ambiguous: bool = False
     foreign: bool = False
 
@@ -131,6 +132,7 @@ def read_number(text: str, locale: str | None = None) -> WrittenNumber | Refusal
     return WrittenNumber(
         value * dressing.factor,
         dressing.currency,
+        dressing.percent,
         ambiguous=ambiguous,
         foreign=own is None and locale is not None,
     )
@@ -182,6 +184,7 @@ class _Dressing:
 
     factor: float
     currency: str | None
+    percent: bool = False
 
 
 @lru_cache(maxsize=4096)
@@ -199,7 +202,7 @@ def _dressing(before: str, after: str, locale: str | None) -> _Dressing | None:
             factor = -1.0
         before, after = (re.sub(r"[-+]", "", part).strip() for part in (before, after))
     if (before == "%") != (after == "%"):
-        return _Dressing(factor / 100, None) if not (before and after) else None
+        return _Dressing(factor / 100, None, percent=True) if not (before and after) else None
     if not before and not signs and factor > 0 and after in {"S", "H"}:
         # Soll and Haben, debit and credit, as German banks print them.
         german = locale is None or locale.startswith("de")

@@ -113,12 +113,43 @@ def test_margin_bounds_say_how_to_write_it() -> None:
 
 def test_no_data_no_divisor_and_bad_data_differ() -> None:
     assert value("COST_PER_LEAD", [[None], [""]], 5) == "#N/A"
-    assert value("COST_PER_LEAD", 100, [[None], [""]]) == "#DIV/0!"
+    assert value("COST_PER_LEAD", 100, [[None], [""]]) == "#N/A"
+    assert value("COST_PER_LEAD", 100, [[0], [None]]) == "#DIV/0!"
+    assert value("CHURN_RATE", 10, [[None], [""]]) == "#N/A"  # not: everybody left
+    assert value("COST_PER_OPPORTUNITY", 100, 5, [[None], [""]]) == 20.0  # an option that is blank
     assert value("COST_PER_LEAD", 0, 5) == 0.0
     assert value("COST_PER_LEAD", -100, 5) == -20.0
     assert "negative" in ask("COST_PER_LEAD", -100, 5).explanation
     assert value("COST_PER_LEAD", None, 5) == 0.0
     assert "blank and was read as 0" in ask("COST_PER_LEAD", None, 5).explanation
+
+
+def test_zero_as_text_is_zero() -> None:
+    for zero in ("0", "0%", "0,0", " 0 "):
+        assert value("MARKETING_ROI", 60000, 20000, zero) == 2.0
+
+
+def test_too_large_numbers_say_so() -> None:
+    assert value("COST_PER_LEAD", [[1e308], [1e308]], 1) == "#NUM!"
+    assert value("COST_PER_LEAD", 1e308, 1e-10) == "#NUM!"
+    assert "too large" in ask("REVENUE", [[1e308], [1e308]]).explanation
+
+
+def test_a_warning_stays_when_the_answer_is_an_error() -> None:
+    told = ask("RETENTION_RATE", [[1001], [1002], [1003]], [[1002], [1003], [1004]]).explanation
+    assert told.startswith("#NUM!: More customers stayed")
+    assert "at_start: the numbers were summed" in told
+
+
+def test_a_text_that_fits_no_reading_of_the_language(language: Any) -> None:
+    language("fr")
+    told = ask("REVENUE", [["1.234"], ["2"]]).explanation
+    assert told.startswith("#VALUE!: amounts, ligne 1")
+    assert "settings.yaml" not in told  # there is nothing to set
+
+
+def test_currency_and_percent_are_no_counts() -> None:
+    assert value("COST_PER_LEAD", 100, [["5 €"], ["5 €"], ["50%"]]) == 50.0  # two different texts
 
 
 # -- errors

@@ -13,12 +13,12 @@ import pytest
 import xlsxwriter
 from click.testing import CliRunner, Result
 
-from kpi_udfs.cli import main
+from kpi_udfs.cli import commands
 from kpi_udfs.registry import KPIS
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments))
+    return CliRunner().invoke(commands, list(arguments))
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_workbook_without_kpis_says_so(tmp_path: Path) -> None:
     [
         (["calc", "missing.xlsx"], "kpi-udfs: missing.xlsx: there is no such file."),
         (["calc", "/"], "kpi-udfs: /: this is a folder; name a workbook in it."),
-        (["calc", "missing.xlsx", "--language", "xx_yy"], 'kpi-udfs: KPI_UDFS_LANGUAGE: "xx_yy" is no language'),
+        (["calc", "missing.xlsx", "--language", "xx_yy"], 'kpi-udfs: "xx_yy" is no language.'),
         (["show", "WIN_RATE"], 'kpi-udfs: There is no KPI "WIN_RATE". Did you mean WIN_RATIO?'),
         (["show", "zzz"], 'kpi-udfs: There is no KPI "zzz".'),
         (["calc"], "Missing argument"),
@@ -187,6 +187,29 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, book: Path) -
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "kpi-udfs: this needs the extra headless: pip install 'kpi_udfs[headless]'\n"
+
+
+def test_equal_explanations_of_different_calls_stand_twice(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    sheet = writer.add_worksheet()
+    sheet.write_formula("A1", "=COST_PER_LEAD(10,5)")
+    sheet.write_formula("A2", "=IFERROR(COST_PER_LEAD(10,5),0)")
+    for row in range(2):
+        sheet.write_formula(row, 2, f'=INDEX(FUNNEL({{"Lead",10;"Won",1}}),{row + 2},2)')
+    writer.close()
+    rows = [line.split("\t") for line in run("calc", str(path)).stdout.splitlines()[1:]]
+    told = {row[0]: row[3] for row in rows}
+    assert told["Sheet1!A1"] == told["Sheet1!A2"] == "2: spend of 10 ÷ 5 leads."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_an_output_that_can_t_be_written_is_one_line_and_2(book: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "kpi_udfs", "list"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "kpi-udfs: the output can't be written: No space left on device\n"
 
 
 def test_on_a_terminal_there_is_a_table(book: Path) -> None:

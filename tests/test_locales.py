@@ -30,7 +30,9 @@ SAME = {
 
 
 def facts(template: str) -> list[tuple[str, str | None]]:
-    return sorted((name, spec) for _, name, spec, _ in string.Formatter().parse(template) if name is not None)
+    """The facts a text states; words that go with a number (``{n:lead|leads}``) are the language's own."""
+    parts = string.Formatter().parse(template)
+    return sorted((name, spec) for _, name, spec, _ in parts if name is not None and "|" not in (spec or ""))
 
 
 def words(template: str) -> str:
@@ -87,6 +89,12 @@ def test_numbers_and_dates_as_the_language_writes_them() -> None:
     assert write(day, "date", "id") == "4 Mar 2026"
     assert write(1234.5, "amount", "de_CH") == "1’234.50"
     assert write(22.125, "number", "en") == "22.13"  # as a cell shows it
+
+
+def test_words_go_with_their_number() -> None:
+    text = Text("no.such.key", "{n:count} {n:lead|leads}")
+    assert [say(text(n=n)) for n in (0, 1, 1.5, 2)] == ["0 leads", "1 lead", "1.5 leads", "2 leads"]
+    assert say(Text("no.such.key", "{n:days} {n:jour|jours}")(n=1.0), "fr") == "1,0 jour"
 
 
 def test_an_unknown_language_gets_english() -> None:

@@ -295,14 +295,14 @@ def test_a_missing_argument_is_named(spec: KpiSpec) -> None:
 
 def test_too_many_arguments_are_refused() -> None:
     answer = calls.answer(KPIS["COST_PER_LEAD"], [1, 2, 3], calls.context_now())
-    assert answer.explanation == "#VALUE!: COST_PER_LEAD takes 2 arguments at most; 3 were given."
+    assert answer.explanation == "#VALUE!: COST_PER_LEAD takes 2 arguments at most. Given: 3."
 
 
 def test_huge_and_tiny_results_are_explained() -> None:
     for spend in (1e27, 1.7e308, 5e-324, -1e300):
         answer = calls.answer(KPIS["COST_PER_LEAD"], [spend, 1], calls.context_now())
         assert answer.cell == spend
-        assert " ÷ 1 leads" in answer.explanation
+        assert " ÷ 1 lead." in answer.explanation
 
 
 @pytest.mark.parametrize("serial", [date(2026, 1, 5), datetime(2026, 1, 5, 23, 59), 46027, 46027.9, "2026-01-05"])

@@ -13,7 +13,7 @@ import pytest
 import xlsxwriter
 from click.testing import CliRunner
 
-from kpi_udfs.cli import main
+from kpi_udfs.cli import commands
 
 Calc = Callable[..., dict[str, dict[str, Any]]]
 
@@ -47,7 +47,7 @@ def calc(tmp_path: Path) -> Calc:
         for down, formula in enumerate(formulas):
             sheet.write_formula(down * 20, 0, formula)
         book.close()
-        done = CliRunner().invoke(main, ["calc", str(path), "--json"])
+        done = CliRunner().invoke(commands, ["calc", str(path), "--json"])
         assert done.exit_code in (0, 1), done.output
         return {cell["formula"]: cell for cell in json.loads(done.stdout)}
 

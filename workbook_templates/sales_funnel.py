@@ -87,13 +87,19 @@ REVENUE = _t("kpi.revenue", "Revenue from won deals")
 ROI = _t("kpi.roi", "Marketing ROI at 60% margin")
 ROAS = _t("kpi.roas", "Return on ad spend")
 
+SEARCH = _t("channel.search", "Search")
+SOCIAL = _t("channel.social", "Social media")
+EMAIL = _t("channel.email", "Email")
+EVENTS = _t("channel.events", "Events")
+REFERRAL = _t("channel.referral", "Referral")
+
 #: Channel, leads a month, spend a month, and how well its leads convert.
 CHANNELS = (
-    ("Search", 45, 5400.0, 1.0),
-    ("Social", 52, 4100.0, 0.6),
-    ("Email", 26, 900.0, 1.1),
-    ("Events", 16, 3000.0, 1.5),
-    ("Referral", 14, 600.0, 2.0),
+    (SEARCH, 45, 5400.0, 1.0),
+    (SOCIAL, 52, 4100.0, 0.6),
+    (EMAIL, 26, 900.0, 1.1),
+    (EVENTS, 16, 3000.0, 1.5),
+    (REFERRAL, 14, 600.0, 2.0),
 )
 MONTHS = [date(2026, month, 1) for month in range(1, 7)]
 LAST_DAY = date(2026, 6, 30)
@@ -170,7 +176,7 @@ def _channels(page: Page, sheet: Any, top: int) -> None:
     for offset, (name, *_) in enumerate(CHANNELS, 2):
         row = top + offset
         line = row + 1
-        sheet.write(row, 0, name)
+        sheet.write(row, 0, page.say(name))
         here = f"leads[{channel}],A{line}"
         formulas = (
             (f"=COUNTIFS({here})", COUNT),
@@ -265,10 +271,10 @@ def _example_data(page: Page) -> tuple[list[list[Any]], list[list[Any]], list[li
     spend: list[list[Any]] = []
     for month in MONTHS:
         for channel, number, budget, quality in CHANNELS:
-            spend.append([month, channel, round(budget * chance.uniform(0.85, 1.2), 2)])
+            spend.append([month, page.say(channel), round(budget * chance.uniform(0.85, 1.2), 2)])
             for _ in range(round(number * chance.uniform(0.8, 1.25))):
                 created = month + timedelta(days=chance.randrange(28))
-                leads.append([created, channel, *_journey(chance, created, quality)])
+                leads.append([created, page.say(channel), *_journey(chance, created, quality)])
     leads.sort(key=lambda lead: lead[0])
     numbered = []
     for number, (created, channel, mql, sql, opportunity, customer) in enumerate(leads, 1):

@@ -7,6 +7,7 @@ cell's calls can be explained afterwards, however deep they stand in a formula.
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ from kpi_udfs import calls
 from kpi_udfs.calls import Answer
 from kpi_udfs.cells import ENGINE_ERRORS, Context
 from kpi_udfs.errors import VALUE, CellError, WorkbookError
-from kpi_udfs.hosts.references import TableArea, letters, plain, prepare
+from kpi_udfs.hosts.references import Surroundings, TableArea, letters, plain, prepare
 from kpi_udfs.hosts.saved_blocks import without
 from kpi_udfs.kinds import Kind
 from kpi_udfs.messages import say, text
@@ -43,8 +44,18 @@ NO_ACCESS = text("workbook.no_access", "the file can't be opened: {reason}")
 NOT_CALCULATED = text("workbook.not_calculated", "the workbook can't be calculated: {reason}")
 NO_SHEET = text("workbook.no_sheet", 'there is no sheet "{sheet}". Sheets: {sheets:list}')
 
+NO_REASON = text("code.other", "the formula itself gives this error.")
+_REASONS = {
+    "#NAME?": text("code.name", "a function or a name in the formula is unknown here."),
+    "#REF!": text("code.ref", "a reference in the formula leads nowhere."),
+    "#SPILL!": text("code.spill", "cells that the block would fill are not empty."),
+    "#CIRC!": text("code.circ", "the formula depends on its own cell."),
+    "#N/IMPL!": text("code.nimpl", "the formula uses something that can't be calculated here."),
+}
+
 #: How a marked KPI call is written into the engine's copy of a formula.
 _MARK = "KPI_UDFS_CALL__"
+_KPI_CALL = re.compile(rf"\b(?:{'|'.join(KPIS)})\s*\(", re.IGNORECASE)
 _CODE_TO_KIND = {code: kind for kind, code in ENGINE_ERRORS.items()}
 
 
@@ -59,8 +70,13 @@ class FormulaCell:
     number_format: str = "General"
     #: The cells its block filled when the file was saved, for example ``A5:F10``.
     saved_area: str | None = None
+    #: Whether the file stores prefixes that the engine does not know.
+    prefixed: bool = False
     value: Any = None
     error: str | None = None
+    #: Whether the formula calls a KPI, evaluated or not.
+    is_kpi: bool = False
+    locale: str | None = None
     answers: list[Answer] = field(default_factory=list)
 
     @property
@@ -77,15 +93,20 @@ class FormulaCell:
         return {f"{letters(column)}{row}" for row, column in area} - {self.cell}
 
     @property
-    def is_kpi(self) -> bool:
-        return bool(self.answers)
-
-    @property
     def explanation(self) -> str | None:
         """In words, for each KPI call in the formula; None where there is none."""
+        if not self.is_kpi:
+            return None
+        if self.error and not any(isinstance(answer.result, CellError) for answer in self.answers):
+            return self._reason  # what the calls came to is not what the cell shows
         if len(self.answers) == 1:
             return self.answers[0].explanation
         return "\n".join(f"{answer.spec.name}: {answer.explanation}" for answer in self.answers) or None
+
+    @property
+    def _reason(self) -> str:
+        """Why the formula itself gives its error."""
+        return f"{self.error}: {say(_REASONS.get(self.error or '', NO_REASON), self.locale)}"
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -98,12 +119,11 @@ class FormulaCell:
             for cell in row
             if isinstance(cell, CellError)
         ]
-        locale = self.answers[0].context.settings.language if self.answers else None
         if self.error:
             reasons = [a.explanation for a in self.answers if isinstance(a.result, CellError)]
-            return [(self.error, " ".join(reasons))]
+            return [(self.error, " ".join(reasons) or self._reason)]
         spilled = {cell for row in self.value for cell in row} if isinstance(self.value, list) else set()
-        return [(cell.code, f"{cell.code}: {say(cell.reason, locale)}") for cell in block if cell.code in spilled]
+        return [(cell.code, f"{cell.code}: {say(cell.reason, self.locale)}") for cell in block if cell.code in spilled]
 
 
 class Workbook:
@@ -169,7 +189,16 @@ class Workbook:
                     if isinstance(formula, str):
                         area = value.ref if isinstance(value, ArrayFormula) else None
                         found.append(
-                            FormulaCell(sheet.title, cell.row, cell.column, plain(formula), cell.number_format, area)
+                            FormulaCell(
+                                sheet=sheet.title,
+                                row=cell.row,
+                                column=cell.column,
+                                formula=plain(formula),
+                                number_format=cell.number_format,
+                                saved_area=area,
+                                prefixed=formula != plain(formula),
+                                locale=self.locale,
+                            )
                         )
         return found
 
@@ -189,9 +218,9 @@ class Workbook:
             engine = self._engine(cells)
             run = _Run(context, cells, progress)
             run.register(engine)
-            last_rows = {sheet.title: sheet.max_row for sheet in self.book.worksheets}
+            around = self._surroundings(cells)
             for number, cell in enumerate(cells):
-                run.place(engine, number, cell, self.tables, last_rows)
+                run.place(engine, number, cell, around)
             engine.evaluate_all()
             for cell in cells:
                 _collect(engine, cell)
@@ -199,6 +228,20 @@ class Workbook:
             raise self._error(NOT_CALCULATED(reason=_first_line(error))) from error
         run.attach()
         return cells
+
+    def _surroundings(self, cells: list[FormulaCell]) -> Surroundings:
+        """Tables, names and used rows. Where a sheet holds formulas, a block may reach further down
+        than the file's last row, and its whole columns stay whole."""
+        flowing = {cell.sheet for cell in cells}
+        return Surroundings(
+            tables=self.tables,
+            last_rows={s.title.casefold(): s.max_row for s in self.book.worksheets if s.title not in flowing},
+            names={
+                name.casefold(): plain(defined.attr_text or "")
+                for name, defined in self.book.defined_names.items()
+                if _KPI_CALL.search(defined.attr_text or "")
+            },
+        )
 
     def _engine(self, cells: list[FormulaCell]) -> formualizer.Workbook:
         evaluation = formualizer.EvaluationConfig()
@@ -236,7 +279,7 @@ class _Run:
         self.answers: dict[int, Answer] = {}
 
     def register(self, engine: formualizer.Workbook) -> None:
-        for spec in KPIS.values():  # for names and other places where formulas hide
+        for spec in KPIS.values():  # for formulas that make no tokens, such as the text of another call
             engine.register_function(spec.name, partial(self._plain_call, spec), min_args=0, max_args=None)
         engine.register_function(_MARK, self._marked_call, min_args=1, max_args=None)
 
@@ -245,8 +288,7 @@ class _Run:
         engine: formualizer.Workbook,
         number: int,
         cell: FormulaCell,
-        tables: Mapping[str, TableArea],
-        last_rows: Mapping[str, int],
+        around: Surroundings,
     ) -> None:
         """Write the prepared formula into the engine where it differs from the file's."""
 
@@ -254,15 +296,14 @@ class _Run:
             if name not in KPIS:
                 return None
             self.marks.append((number, KPIS[name]))
+            cell.is_kpi = True
             return f"{_MARK}({len(self.marks) - 1}"
 
         try:
-            prepared = prepare(
-                cell.formula, cell.sheet, cell.row, cell.column, tables=tables, last_rows=last_rows, mark=mark
-            )
+            prepared = prepare(cell.formula, cell.sheet, cell.row, cell.column, around, mark)
         except formualizer.TokenizerError:
             return  # the engine will say what it thinks of the formula
-        if prepared != cell.formula or "_xl" in cell.formula:
+        if prepared != cell.formula or cell.prefixed:
             engine.set_formula(cell.sheet, cell.row, cell.column, prepared)
 
     def _marked_call(self, mark: float, *arguments: Any) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import formualizer
 
-_PREFIXES = re.compile(r"_xlfn\.|_xlws\.|_xldudf_", re.IGNORECASE)
+_PREFIXES = re.compile(r"_xlfn\.|_xlws\.|_xlpm\.|_xldudf_", re.IGNORECASE)
 _WHOLE_COLUMNS = re.compile(r"(?P<sheet>(?:'(?:[^']|'')+'|[^'!]+)!)?\$?(?P<a>[A-Z]{1,3}):\$?(?P<b>[A-Z]{1,3})")
 _TABLE = re.compile(r"(?P<table>[^\[\]'!:\s]*)\[(?P<spec>.*)\]", re.DOTALL)
 _PART = re.compile(r"\[((?:'.|[^\]'])*)\]", re.DOTALL)
@@ -46,42 +46,72 @@ class TableArea:
 
 
 def plain(formula: str) -> str:
-    """The formula as its author sees it, without the prefixes of the file format."""
+    """The formula without the prefixes of the file format."""
     return _PREFIXES.sub("", formula)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a formula's references are resolved against.
+
+    ``last_rows``: the last used row of the sheets on which whole columns can be cut there.
+    ``names``: defined names (folded) that stand for formulas with KPI calls, and their texts; the
+    engine reads names before it knows our functions, so they are written out.
+    """
+
+    tables: Mapping[str, TableArea]
+    last_rows: Mapping[str, int]
+    names: Mapping[str, str]
+
+
 def prepare(
-    formula: str,
-    sheet: str,
-    row: int,
-    column: int,
-    *,
-    tables: Mapping[str, TableArea],
-    last_rows: Mapping[str, int],
-    mark: Callable[[str], str | None],
+    formula: str, sheet: str, row: int, column: int, around: Surroundings, mark: Callable[[str], str | None]
 ) -> str:
     """The formula with KPI calls replaced by ``mark(name)`` and references the engine can take.
 
     ``mark`` gives what to write in place of ``NAME(`` (up to the first argument), or None for a
     function that is not ours.
     """
-    formula = plain(formula)
+    formula = _written_out(plain(formula), around.names)
     tokens = formualizer.tokenize(formula).tokens()
     written: list[str] = []
     position = 0
     for index, token in enumerate(tokens):
         start, end = _span(token, formula)
         new = None
-        if token.token_type == formualizer.TokenType.Func and token.value.endswith("("):
-            marked = mark(token.value[:-1].strip().upper())
+        name = _function(token)
+        if name == "SINGLE":  # how files store Excel's @, which a single result does not need
+            new = "("
+        elif name is not None:
+            marked = mark(name)
             if marked is not None:
                 new = marked + ("" if _closes(tokens, index + 1) else ",")
         elif token.token_type == formualizer.TokenType.Operand:
-            new = _reference(token.value, sheet, row, column, tables, last_rows)
+            new = _reference(token.value, sheet, row, column, around)
         if new is not None:
             written += [formula[position:start], new]
             position = end
     return "".join([*written, formula[position:]])
+
+
+def _function(token: formualizer.Token) -> str | None:
+    """The name of the function that the token opens, in capitals."""
+    if token.token_type == formualizer.TokenType.Func and token.value.endswith("("):
+        return token.value[:-1].strip().upper()
+    return None
+
+
+def _written_out(formula: str, names: Mapping[str, str]) -> str:
+    """The formula with such names replaced by what they stand for."""
+    for _ in range(5):  # names may stand for names; deeper than this nobody can follow
+        tokens = formualizer.tokenize(formula).tokens()
+        found = [token for token in tokens if token.value.casefold() in names]
+        if not found:
+            break
+        for token in reversed(found):
+            start, end = _span(token, formula)
+            formula = f"{formula[:start]}({names[token.value.casefold()]}){formula[end:]}"
+    return formula
 
 
 def _span(token: formualizer.Token, formula: str) -> tuple[int, int]:
@@ -98,23 +128,21 @@ def _closes(tokens: list[formualizer.Token], index: int) -> bool:
     return next((t.value == ")" for t in following), True)
 
 
-def _reference(
-    text: str, sheet: str, row: int, column: int, tables: Mapping[str, TableArea], last_rows: Mapping[str, int]
-) -> str | None:
+def _reference(text: str, sheet: str, row: int, column: int, around: Surroundings) -> str | None:
     if found := _WHOLE_COLUMNS.fullmatch(text):
         name = (found["sheet"] or "").rstrip("!").strip("'").replace("''", "'") or sheet
-        last = last_rows.get(name, 1)
-        return f"{found['sheet'] or ''}{found['a']}1:{found['b']}{max(last, 1)}"
+        last = around.last_rows.get(name.casefold())
+        return f"{found['sheet'] or ''}{found['a']}1:{found['b']}{max(last, 1)}" if last is not None else None
+    if area := around.tables.get(text.casefold()):
+        return _area_of(area, "#Data", sheet, row)
     found = _TABLE.fullmatch(text)
-    if not found or "]" in found["spec"].replace("'", "").split("[")[0]:
+    if not found:
         return None
     if found["table"]:
-        area = tables.get(found["table"].casefold())
+        area = around.tables.get(found["table"].casefold())
     else:
-        area = next((t for t in tables.values() if t.holds(sheet, row, column)), None)
-    if area is None:
-        return None
-    return _area_of(area, found["spec"].strip(), sheet, row)
+        area = next((t for t in around.tables.values() if t.holds(sheet, row, column)), None)
+    return _area_of(area, found["spec"].strip(), sheet, row) if area else None
 
 
 def _area_of(area: TableArea, spec: str, sheet: str, row: int) -> str | None:

@@ -13,7 +13,9 @@ from kpi_udfs.registry import KPIS, Example, KpiSpec, Measure, kpi
 
 UNKNOWN_KPI = text("about.unknown_kpi", 'There is no KPI "{name}".')
 UNKNOWN_KPI_NEAR = text("about.unknown_kpi_near", 'There is no KPI "{name}". Did you mean {nearest}?')
-UNKNOWN_LANGUAGE = text("about.unknown_language", '"{language}" is no language. Write en, de, fr, it or id.')
+UNKNOWN_LANGUAGE = text(
+    "about.unknown_language", '"{language}" is no language. Write for example en, de, fr, it or id.'
+)
 DEFINITION = text("about.definition", "{signature}: {tooltip} {definition}")
 VERSION = text("about.version", "kpi_udfs {version}, configuration {fingerprint}")
 

@@ -29,7 +29,7 @@ from kpi_udfs.registry import Block, Example, Measure, kpi
 RATE_WORKING = text("CONVERSION_RATE.working", "{top:count} of {bottom:count} reached the next step.")
 RATE_NOTHING = text("CONVERSION_RATE.nothing", "Nobody entered, so there is nothing to divide by.")
 RATE_ABOVE = text("CONVERSION_RATE.above", "more reached the step than entered; are both from the same period?")
-LEADS_WORKING = text("LEADS_PER_SALE.working", "{top:count} leads ÷ {bottom:count} sales.")
+LEADS_WORKING = text("LEADS_PER_SALE.working", "{top:count} {top:lead|leads} ÷ {bottom:count} {bottom:sale|sales}.")
 LEADS_NOTHING = text("LEADS_PER_SALE.nothing", "There are no sales to divide the leads by.")
 
 
@@ -218,14 +218,14 @@ def funnel(
     whose stage before is empty. Source: common field definition; CRM systems differ in the policy,
     hence the option.
     """
-    counts = read_counts(data, stages, context)
+    notes: list[Sentence] = []
+    counts = read_counts(data, stages, context, notes)
     if counts is not None:
         if by:
             raise CellError.value(BY_NEEDS_TABLE())
-        return _block([("", [_Step(*count) for count in counts])], None, BLOCK(), (), context)
+        return _block([("", [_Step(*count) for count in counts])], None, BLOCK(), tuple(notes), context)
     from kpi_udfs.kpis.funnel_counts import count_stages  # needs narwhals, which a block does not
 
-    notes: list[Sentence] = []
     columns = read_stages(data, stages, context, notes)
     by_name, groups = read_groups(data, by, context) if by else (None, None)
     counted = count_stages(columns, groups, policy)
@@ -257,6 +257,8 @@ def _block(
     noted = list(warnings)
     for group, steps in lines:
         first, before = steps[0], None
+        # An empty stage before the last leaves rates with nothing to divide by: say it once.
+        noted += [NOTHING_BEFORE(stage=step.stage) for step in steps[:-1] if not step.count]
         for step in steps:
             cumulative = _share(step.count, first)
             row: list[Any] = [step.stage, step.count, "", cumulative, ""]

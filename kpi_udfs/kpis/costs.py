@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import Annotated
 
 from kpi_udfs.errors import DIV0, VALUE, CellError
-from kpi_udfs.kinds import MONEY, Count, Money, Periods
+from kpi_udfs.kinds import MONEY, Amount, Count, Money, Periods
 from kpi_udfs.kpis.shares import parts_of, ratio
 from kpi_udfs.messages import Sentence, Text, text
 from kpi_udfs.registry import Example, Measure, kpi
@@ -13,15 +14,17 @@ from kpi_udfs.registry import Example, Measure, kpi
 SPEND = "What was spent in the period: one number or a column of amounts."
 
 CREDITS = text("costs.credits", "the spend is negative (credits exceed costs).")
-LEAD_WORKING = text("COST_PER_LEAD.working", "spend of {top:amount} ÷ {bottom:count} leads.")
+LEAD_WORKING = text("COST_PER_LEAD.working", "spend of {top:amount} ÷ {bottom:count} {bottom:lead|leads}.")
 LEAD_NOTHING = text("COST_PER_LEAD.nothing", "There are no leads to divide the spend by.")
-MQL_WORKING = text("COST_PER_MQL.working", "spend of {top:amount} ÷ {bottom:count} MQLs.")
+MQL_WORKING = text("COST_PER_MQL.working", "spend of {top:amount} ÷ {bottom:count} {bottom:MQL|MQLs}.")
 MQL_NOTHING = text("COST_PER_MQL.nothing", "There are no MQLs to divide the spend by.")
-SQL_WORKING = text("COST_PER_SQL.working", "spend of {top:amount} ÷ {bottom:count} SQLs.")
+SQL_WORKING = text("COST_PER_SQL.working", "spend of {top:amount} ÷ {bottom:count} {bottom:SQL|SQLs}.")
 SQL_NOTHING = text("COST_PER_SQL.nothing", "There are no SQLs to divide the spend by.")
-ORDER_WORKING = text("COST_PER_ORDER.working", "spend of {top:amount} ÷ {bottom:count} orders.")
+ORDER_WORKING = text("COST_PER_ORDER.working", "spend of {top:amount} ÷ {bottom:count} {bottom:order|orders}.")
 ORDER_NOTHING = text("COST_PER_ORDER.nothing", "There are no orders to divide the spend by.")
-OPPORTUNITY_WORKING = text("COST_PER_OPPORTUNITY.working", "spend of {top:amount} ÷ {bottom:count} opportunities.")
+OPPORTUNITY_WORKING = text(
+    "COST_PER_OPPORTUNITY.working", "spend of {top:amount} ÷ {bottom:count} {bottom:opportunity|opportunities}."
+)
 OPPORTUNITY_NOTHING = text("COST_PER_OPPORTUNITY.nothing", "There are no opportunities to divide the spend by.")
 LEAD_QUALITY = text(
     "COST_PER_OPPORTUNITY.lead_quality",
@@ -33,12 +36,13 @@ MORE_THAN_LEADS = text(
     "there are more opportunities than leads; are both from the same period?",
 )
 CUSTOMER_WORKING = text(
-    "CUSTOMER_ACQUISITION_COST.working", "acquisition spend of {top:amount} ÷ {bottom:count} new customers."
+    "CUSTOMER_ACQUISITION_COST.working",
+    "acquisition spend of {top:amount} ÷ {bottom:count} new {bottom:customer|customers}.",
 )
 CUSTOMER_LAGGED = text(
     "CUSTOMER_ACQUISITION_COST.lagged",
-    "acquisition spend of {top:amount} ÷ {bottom:count} new customers, pairing the spend of each period with the "
-    "customers {lag:count} later; {periods:count} periods were paired.",
+    "acquisition spend of {top:amount} ÷ {bottom:count} new {bottom:customer|customers}, pairing the spend of each "
+    "period with the customers {lag:count} {lag:period|periods} later. Pairs: {periods:count}.",
 )
 CUSTOMER_NOTHING = text("CUSTOMER_ACQUISITION_COST.nothing", "There are no new customers to divide the spend by.")
 LAG_LENGTHS = text(
@@ -49,6 +53,10 @@ LAG_LENGTHS = text(
 LAG_NAMES = text(
     "CUSTOMER_ACQUISITION_COST.lag_names", "With a lag, {argument} needs one number per period, not names."
 )
+LAG_LEFT_OUT = text(
+    "CUSTOMER_ACQUISITION_COST.lag_left_out", "pairs in which a number is missing, left out: {pairs:count}."
+)
+LAG_NO_PAIR = text("CUSTOMER_ACQUISITION_COST.lag_no_pair", "No pair of periods has both numbers yet.")
 LAG_TOO_LONG = text(
     "CUSTOMER_ACQUISITION_COST.lag_too_long",
     "A lag of {lag:count} leaves nothing to pair: there are {periods:count} periods.",
@@ -238,10 +246,20 @@ def customer_acquisition_cost(
         raise CellError.value(LAG_LENGTHS(spend=len(costs), customers=len(won)))
     if lag >= len(costs):
         raise CellError.na(LAG_TOO_LONG(lag=lag, periods=len(costs)))
-    paired_costs = sum(cost or 0.0 for cost in costs[:-lag])
-    paired_won = sum(count or 0.0 for count in won[lag:])
-    if paired_won == 0:
-        raise CellError.div0(CUSTOMER_NOTHING())
-    working = CUSTOMER_LAGGED(top=paired_costs, bottom=paired_won, lag=lag, periods=len(costs) - lag)
-    warnings: tuple[Sentence, ...] = (CREDITS(),) if paired_costs < 0 else ()
-    return Measure(paired_costs / paired_won, (working,), warnings, spend.currency)
+    pairs = list(zip(costs, won[lag:], strict=False))  # the last periods' spend has no partner yet
+    known = [(cost, count) for cost, count in pairs if cost is not None and count is not None]
+    if not known:
+        raise CellError.na(LAG_NO_PAIR())
+    warnings = (LAG_LEFT_OUT(pairs=len(pairs) - len(known)),) if len(known) < len(pairs) else ()
+    paired_spend = fsum(cost for cost, _ in known)
+    if paired_spend < 0:
+        warnings = (*warnings, CREDITS())
+    return ratio(
+        Amount(paired_spend, currency=spend.currency),
+        fsum(count for _, count in known),
+        CUSTOMER_LAGGED,
+        CUSTOMER_NOTHING,
+        warnings=warnings,
+        lag=lag,
+        periods=len(known),
+    )

@@ -14,18 +14,22 @@ from kpi_udfs.registry import Example, Measure, kpi
 
 _FROM = [46027, 46027, 46027, 46027]  # 5 January 2026, as a date serial
 
-MEAN = text("SALES_CYCLE.mean", "mean over {deals:count} {which}, from {shortest:count} to {longest:count} days.")
-MEDIAN = text("SALES_CYCLE.median", "median of {deals:count} {which}, from {shortest:count} to {longest:count} days.")
+MEAN = text("SALES_CYCLE.mean", "mean of {deals:count} {which}, which took {shortest:count} to {longest:count} days.")
+MEDIAN = text(
+    "SALES_CYCLE.median", "median of {deals:count} {which}, which took {shortest:count} to {longest:count} days."
+)
 P75 = text(
     "SALES_CYCLE.p75",
-    "three quarters of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days.",
+    "75th percentile of {deals:count} {which}, interpolated between ranks; they took {shortest:count} to "
+    "{longest:count} days.",
 )
 P90 = text(
     "SALES_CYCLE.p90",
-    "nine tenths of {deals:count} {which} took no longer; they took {shortest:count} to {longest:count} days.",
+    "90th percentile of {deals:count} {which}, interpolated between ranks; they took {shortest:count} to "
+    "{longest:count} days.",
 )
-WON_DEALS = text("SALES_CYCLE.won_deals", "won deals")
-CLOSED_DEALS = text("SALES_CYCLE.closed_deals", "closed deals")
+WON_DEALS = text("SALES_CYCLE.won_deals", "won {deals:deal|deals}")
+CLOSED_DEALS = text("SALES_CYCLE.closed_deals", "closed {deals:deal|deals}")
 NOT_WON = text("SALES_CYCLE.not_won", "Not won and left out: {deals:count}.")
 NO_DATE = text("SALES_CYCLE.no_date", "Left out because a date is missing: {deals:count}.")
 BACKWARDS = text("SALES_CYCLE.backwards", "Left out because the close lies before the first contact: {deals:count}.")
@@ -94,12 +98,15 @@ def sales_cycle(
     if outcomes is not None:
         same_length(LENGTHS, first_touch=first_touch, outcomes=outcomes.cells)
         won = [pair for pair, meaning in zip(pairs, outcomes.each, strict=True) if meaning == "won"]
-        not_won = sum(meaning not in (None, "won") for meaning in outcomes.each)
+        # A row without any date is a blank row, not a deal.
+        not_won = sum(
+            meaning != "won" and (meaning is not None or pair != (None, None))
+            for pair, meaning in zip(pairs, outcomes.each, strict=True)
+        )
         if not_won:
             left_out.append(NOT_WON(deals=not_won))
         pairs = won
     durations = sorted(close - first for first, close in pairs if first is not None and close is not None)
-    # A row without any date is a blank row, not a deal.
     undated = sum((first is None) != (close is None) for first, close in pairs)
     if outcomes is not None:
         undated = len(pairs) - len(durations)
@@ -112,7 +119,7 @@ def sales_cycle(
         raise CellError.na(NO_DEAL(which=A_WON_DEAL if outcomes is not None else A_CLOSED_DEAL))
     said = {"mean": MEAN, "median": MEDIAN, "p75": P75, "p90": P90}[statistic]
     which = WON_DEALS if outcomes is not None else CLOSED_DEALS
-    working = said(deals=len(measured), which=which, shortest=measured[0], longest=measured[-1])
+    working = said(deals=len(measured), which=which(deals=len(measured)), shortest=measured[0], longest=measured[-1])
     return Measure(_statistic(measured, statistic), (working, *left_out))
 
 

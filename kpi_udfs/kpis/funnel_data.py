@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from kpi_udfs import cells
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import CellError
-from kpi_udfs.kinds import TableData
+from kpi_udfs.kinds import COUNT, TableData, shown
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.settings import fold
 
@@ -23,19 +24,29 @@ UNKNOWN_STAGE = text("FUNNEL.unknown_stage", 'There is no column "{stage}". Head
 UNKNOWN_STAGE_NEAR = text(
     "FUNNEL.unknown_stage_near", 'There is no column "{stage}"; did you mean "{nearest}"? Headers: {headers:list}.'
 )
+STAGE_TWICE = text("FUNNEL.stage_twice", 'The stage "{stage}" is named twice.')
 TWICE = text("FUNNEL.twice", 'Two columns are called "{stage}".')
 TWO_FOR_STAGE = text(
     "FUNNEL.two_for_stage",
     'The columns "{first}" and "{second}" both read as the stage {stage}. Name the stages in the second argument.',
 )
 STAGE_NOT_IN_BLOCK = text("FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.')
-DATES_AND_FLAGS = text(
-    "FUNNEL.dates_and_flags", 'The column "{stage}" mixes dates with yes and no; it should hold one of them.'
+NOT_YES_OR_NO = text(
+    "FUNNEL.dates_and_flags", '{place} holds "{content}"; other cells of the column hold yes, no, 1 or 0.'
+)
+NOT_OUR_TIME = text(
+    "FUNNEL.not_our_time",
+    "{place} holds {content}, which is no date since 1950. A stage column holds dates, or yes and no; counts belong in "
+    "a block with one row per stage.",
 )
 COLUMN = text("FUNNEL.in_column", 'column "{column}"')
 
 _YES = frozenset({"yes", "y", "x", "true", "ja", "oui", "sì", "si", "ya", "wahr", "vrai", "vero", "benar", "✓", "1"})
 _NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "falso", "salah", "-", "0"})
+
+
+#: Numbers below it are counts that landed in a date column, not the day of a lead.
+_OUR_TIME = date(1950, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -47,50 +58,35 @@ class StageColumn:
     reached: list[int] | None = None
 
 
-def read_counts(data: TableData, stages: Sequence[str] | None, context: Context) -> list[tuple[str, float]] | None:
+def read_counts(
+    data: TableData, stages: Sequence[str] | None, context: Context, notes: list[Sentence]
+) -> list[tuple[str, float]] | None:
     """Stage and count where ``data`` is a block of them; None where it is a table.
 
-    A block has two columns, a name and a number; its header row may be missing. A table whose
-    second header names a stage stays a table, whatever its cells hold.
+    A block has two columns, names and numbers. Its header row may be missing: a first row is one
+    where its second cell is a text that is no number and its first is no stage's name. A table
+    whose second header names a stage stays a table, whatever its cells hold.
     """
-    if any(len(row) != 2 for row in data.rows):
+    if any(len(row) != 2 for row in data.rows) or _is_stage(data.headers[1], stages, context):
         return None
-    headed = _number(data.rows[0][1], context) is None and not cells.error_code(data.rows[0][1], context)
-    if headed and len(data.rows) > 1 and _is_stage(data.headers[1], stages, context):
+    headed = _is_word(data.rows[0][1], context) and not _is_stage(data.headers[0], stages, context)
+    rows, numbers = (data.rows[1:], data.numbers[1:]) if headed else (data.rows, data.numbers)
+    if not all(_is_word(name, context) for name, _ in rows) or all(_is_word(count, context) for _, count in rows):
         return None
-    lines = list(zip(data.rows, data.numbers, strict=True))[1 if headed else 0 :]
-    if not lines or not all(_is_line(row, context) for row, _ in lines):
-        return None
-    return _chosen([(cells.label(row[0]), _count(row[1], at, context)) for row, at in lines], stages)
+    counts = cells.read_counts(cells.Range([count for _, count in rows], "data", numbers), COUNT, context, notes)
+    return _chosen([(cells.label(row[0]), count) for row, count in zip(rows, counts, strict=True)], stages)
 
 
-def _is_line(row: Sequence[Any], context: Context) -> bool:
-    """Whether a row is a stage's name and its count (or an error where the count should be)."""
-    name, count = row
-    named = isinstance(name, str) and bool(name.strip()) and not cells.error_code(name, context)
-    return named and (_number(count, context) is not None or cells.error_code(count, context) is not None)
-
-
-def _number(cell: Any, context: Context) -> float | None:
-    if not isinstance(cell, str):
-        return cells.as_number(cell)
-    written = cells.written_number(cell, context)
-    return None if isinstance(written, str) else written.value
-
-
-def _count(cell: Any, row: int, context: Context) -> float:
-    place = cells.PLACE_ROW(row=row, argument="data")
-    if code := cells.error_code(cell, context):
-        raise CellError(code, cells.ERROR_CELL(place=place, code=code))
-    count = _number(cell, context)
-    assert count is not None  # _is_line has looked
-    if count < 0:
-        raise CellError.num(cells.OUT_OF_BOUNDS(place=place, value=count, minimum=0))
-    return int(count) if count.is_integer() else count
+def _is_word(cell: Any, context: Context) -> bool:
+    """A text that is neither blank, nor an error, nor anything like a number."""
+    if not isinstance(cell, str) or cells.is_blank(cell) or cells.error_code(cell, context):
+        return False
+    return cells.written_number(cell, context) == "unreadable"
 
 
 def _chosen(counts: list[tuple[str, float]], stages: Sequence[str] | None) -> list[tuple[str, float]]:
     """The counts of the stages wanted, in their order."""
+    _refuse_twice(stages)
     known = {fold(name): (name, count) for name, count in counts}
     if len(known) < len(counts):
         folded = [fold(name) for name, _ in counts]
@@ -105,10 +101,18 @@ def _chosen(counts: list[tuple[str, float]], stages: Sequence[str] | None) -> li
     return counts
 
 
+def _refuse_twice(stages: Sequence[str] | None) -> None:
+    folded = [fold(stage) for stage in stages or ()]
+    for stage in stages or ():
+        if folded.count(fold(stage)) > 1:
+            raise CellError.value(STAGE_TWICE(stage=stage))
+
+
 def read_stages(
     data: TableData, stages: Sequence[str] | None, context: Context, notes: list[Sentence]
 ) -> list[StageColumn]:
     """The stage columns of a table, in the order of the stages."""
+    _refuse_twice(stages)
     columns = [_column(data, stage) for stage in stages] if stages else _configured_columns(data, context)
     if len(columns) < 2:
         raise CellError.value(ONE_STAGE(stage=data.headers[columns[0]]))
@@ -171,11 +175,17 @@ def _read_stage(data: TableData, column: int, context: Context, notes: list[Sent
     read = {key: _flag(cell) for key, cell in _distinct(raw).items()}
     column_cells = cells.Range(raw, COLUMN(column=name), data.numbers[1:])
     if not {0, 1} & set(read.values()):
-        return StageColumn(name, days=cells.read_days(column_cells, context, notes))
+        days = cells.read_days(column_cells, context, notes)
+        for index, day in enumerate(days):
+            if day is not None and day < _OUR_TIME:
+                place = column_cells.place(index)
+                raise CellError.value(NOT_OUR_TIME(place=place, content=shown(raw[index])))
+        return StageColumn(name, days=days)
     flags = [read[_key(cell)] for cell in raw]
     if None in flags:
-        cells.refuse_error(raw[flags.index(None)], column_cells, flags.index(None), context)
-        raise CellError.value(DATES_AND_FLAGS(stage=name))
+        index = flags.index(None)
+        cells.refuse_error(raw[index], column_cells, index, context)
+        raise CellError.value(NOT_YES_OR_NO(place=column_cells.place(index), content=shown(raw[index])))
     return StageColumn(name, reached=[1 if flag == 1 else 0 for flag in flags])
 
 

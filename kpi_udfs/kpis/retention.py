@@ -6,7 +6,7 @@ from typing import Annotated
 
 from kpi_udfs.errors import DIV0, NUM, CellError
 from kpi_udfs.kinds import PERCENT, Amount, Count
-from kpi_udfs.messages import text
+from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
 AT_START = "Customers at the start of the period: their number, or a column with one name or ID each."
@@ -31,6 +31,9 @@ ABOVE = text(
 BELOW = text(
     "RETENTION_RATE.below",
     "More customers joined ({joined:count}) than are there at the end ({end:count}), so the kept ones can't be counted.",
+)
+JOINED_UNUSED = text(
+    "RETENTION_RATE.joined_unused", "joined is not used where names are compared: who is in both lists was kept."
 )
 NAMES_AND_TOTALS = text(
     "RETENTION_RATE.names_and_totals",
@@ -67,7 +70,7 @@ def retention_rate(
     """
     kept, start, names = _kept(at_start, at_end, joined)
     if names:
-        return Measure(kept / start, (KEPT_NAMES(kept=kept, start=start),))
+        return Measure(kept / start, (KEPT_NAMES(kept=kept, start=start),), _unused(joined))
     return Measure(kept / start, (KEPT_TOTALS(end=at_end, joined=joined or 0, start=start),))
 
 
@@ -100,8 +103,12 @@ def churn_rate(
     kept, start, names = _kept(at_start, at_end, joined)
     left = start - kept
     if names:
-        return Measure(left / start, (LEFT_NAMES(left=left, start=start),))
+        return Measure(left / start, (LEFT_NAMES(left=left, start=start),), _unused(joined))
     return Measure(left / start, (LEFT_TOTALS(end=at_end, joined=joined or 0, start=start, left=left),))
+
+
+def _unused(joined: Amount | None) -> tuple[Sentence, ...]:
+    return (JOINED_UNUSED(),) if joined else ()
 
 
 def _kept(at_start: Amount, at_end: Amount, joined: Amount | None) -> tuple[float, float, bool]:
@@ -116,9 +123,7 @@ def _kept(at_start: Amount, at_end: Amount, joined: Amount | None) -> tuple[floa
         raise CellError.div0(NOBODY())
     if named:
         nobody: frozenset[str] = frozenset()
-        new = (joined.names if joined is not None else None) or nobody
-        kept = ((at_start.names or nobody) & (at_end.names or nobody)) - new
-        return len(kept), float(at_start), True
+        return len((at_start.names or nobody) & (at_end.names or nobody)), float(at_start), True
     kept_total = float(at_end) - float(joined or 0)
     if kept_total < 0:
         raise CellError.num(BELOW(joined=joined, end=at_end))

@@ -32,7 +32,7 @@ NEGATIVE_SPEND = text(
 )
 FULL_MARGIN = text("MARKETING_ROI.full_margin", "No margin was given: the whole revenue counts as return.")
 ROAS_WORKING = text("RETURN_ON_AD_SPEND.working", "{top:amount} revenue ÷ {bottom:amount} spend.")
-REVENUE_WORKING = text("REVENUE.working", "sum of the amounts in {rows:count} cells.")
+REVENUE_WORKING = text("REVENUE.working", "sum of the amounts in {rows:count} {rows:cell|cells}.")
 REVENUE_WON = text("REVENUE.won", "Won deals only. Others left out: {rows:count}.")
 REVENUE_PERIOD = text(
     "REVENUE.period", "From {first:date} to {last:date}, both included. Outside and left out: {rows:count}."

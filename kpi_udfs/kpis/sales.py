@@ -12,21 +12,21 @@ from kpi_udfs.kpis.shares import same_length
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
-CLOSED = text("WIN_RATIO.closed", "{won:count} won of {closed:count} closed deals.")
-ALL = text("WIN_RATIO.all", "{won:count} won of {total:count} deals, won, lost and open.")
+CLOSED = text("WIN_RATIO.closed", "{won:count} won of {closed:count} closed {closed:deal|deals}.")
+ALL = text("WIN_RATIO.all", "{won:count} won of {total:count} {total:deal|deals}, won, lost and open.")
 CLOSED_VALUE = text("WIN_RATIO.closed_value", "{won:amount} won of {closed:amount} in closed deals, by value.")
 ALL_VALUE = text("WIN_RATIO.all_value", "{won:amount} won of {total:amount} in all deals, by value.")
 OPEN_LEFT_OUT = text("WIN_RATIO.open_left_out", "{open:count} open left out, read as open: {words:list}.")
 OPEN_COUNTED = text("WIN_RATIO.open_counted", "{open:count} of them open, read as open: {words:list}.")
 WORD_COUNT = text("WIN_RATIO.word", "{word} ({times:count})")
-AND_MORE = text("WIN_RATIO.and_more", "and {more:count} more words")
+AND_MORE = text("WIN_RATIO.and_more", "and {more:count} more {more:word|words}")
 NONE_CLOSED = text("WIN_RATIO.none_closed", "No deal has closed yet. Open: {open:count}.")
 NO_VALUE = text("WIN_RATIO.no_value", "The deals to divide by have no value: their sum is 0.")
 NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
 VALUE_MISSING = text("WIN_RATIO.value_missing", "deals without a value, counted with 0: {deals:count}.")
 LENGTHS = text(
     "rows.lengths",
-    "{first} has {first_cells:count} cells and {second} {second_cells:count}; they belong together row by row.",
+    "{first} has {first_cells:count} {first_cells:cell|cells} and {second} {second_cells:count}; they belong together row by row.",
 )
 
 

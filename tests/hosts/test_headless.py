@@ -50,7 +50,7 @@ def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
     assert cells["KPIs!A2"].value == "50 WIN_RATIO("
     assert cells["KPIs!A3"].value == 3
     assert cells["KPIs!A3"].explanation == (
-        "WIN_RATIO: 100.0%: 1 won of 1 closed deals.\nCOST_PER_LEAD: 2: spend of 10 ÷ 5 leads."
+        "WIN_RATIO: 100.0%: 1 won of 1 closed deal.\nCOST_PER_LEAD: 2: spend of 10 ÷ 5 leads."
     )
     assert (cells["KPIs!A4"].value, cells["KPIs!A4"].explanation) == (2, None)
     assert cells["KPIs!A5"].error == "#NAME?"
@@ -98,6 +98,44 @@ def test_this_row_inside_the_table(tmp_path: Path) -> None:
     assert [cells[f"Sheet1!{name}"].value for name in ("C2", "C3", "E3")] == [25, 50, 50]
 
 
+def test_whole_columns_reach_as_far_as_blocks_flow(book: Any) -> None:
+    flow = book.add_worksheet("Flow")
+    flow.write_dynamic_array_formula("A1", "=SEQUENCE(10)")
+    book.add_worksheet("Data").write_column("A1", [100, 50, 70, 10])
+    book.sheet.write_formula("B1", "=REVENUE(Flow!A:A)")
+    book.sheet.write_formula("B2", "=SUM(Flow!A:A)")
+    book.sheet.write_formula("B3", "=COST_PER_LEAD(data!A:A,4)")  # another case than the sheet's
+    book.sheet.write_formula("B4", "=SUM(data!$A:$A)")
+    cells = book.done()
+    assert [cells[f"KPIs!B{row}"].value for row in (1, 2, 3, 4)] == [55, 55, 57.5, 230]
+
+
+def test_names_and_what_excel_stores_around_calls(book: Any) -> None:
+    book.define_name("Ratio", "=WIN_RATIO('Deal''s list'!$B$2:$B$4)")
+    book.define_name("Twice", "=Ratio*2")
+    book.sheet.write_formula("B1", "=Ratio")
+    book.sheet.write_formula("B2", "=1+ratio*2")
+    book.sheet.write_formula("B3", "=_xlfn.SINGLE(WIN_RATIO('Deal''s list'!B2:B4))")
+    book.sheet.write_formula("B4", "=_xlfn.LET(_xlpm.x,WIN_RATIO('Deal''s list'!B2:B4),_xlpm.x+1)")
+    book.sheet.write_formula("B5", "=ROWS(Deals)")
+    cells = book.done()
+    assert [cells[f"KPIs!B{row}"].value for row in range(1, 6)] == [0.5, 2.0, 0.5, 1.5, 3]
+    assert (cells["KPIs!B1"].explanation or "").startswith("50.0%: 1 won of 2 closed deals.")
+    assert cells["KPIs!B4"].formula == "=LET(x,WIN_RATIO('Deal''s list'!B2:B4),x+1)"
+
+
+def test_every_kpi_formula_counts_also_where_it_was_not_reached(book: Any) -> None:
+    book.sheet.write_formula("B1", '=IF(1>0,"nothing",COST_PER_LEAD(10,5))')
+    book.sheet.write_formula("B2", "=WIN_RATIO(Nope[x])")
+    book.sheet.write_formula("B3", "=WIN_RATIO(Missing!A1:A3)")
+    cells = book.done()
+    assert all(cells[f"KPIs!B{row}"].is_kpi for row in (1, 2, 3))
+    assert cells["KPIs!B1"].explanation is None
+    for row in (2, 3):
+        assert cells[f"KPIs!B{row}"].error
+        assert len(cells[f"KPIs!B{row}"].explanation or "") > 20
+
+
 def test_blocks_spill_even_where_saved_cells_lie_in_their_way(book: Any) -> None:
     block = '=FUNNEL({"Lead",100;"MQL",0;"Won",0})'
     book.sheet.write_dynamic_array_formula("A1:E4", block)  # XlsxWriter fills the area with zeros
@@ -112,7 +150,10 @@ def test_blocks_spill_even_where_saved_cells_lie_in_their_way(book: Any) -> None
 def test_a_block_with_something_in_its_way_is_an_error(book: Any) -> None:
     book.sheet.write_dynamic_array_formula("A1", '=FUNNEL({"Lead",100;"Won",10})')
     book.sheet.write("B2", "mine")
-    assert book.done()["KPIs!A1"].error == "#SPILL!"
+    cell = book.done()["KPIs!A1"]
+    assert cell.error == "#SPILL!"
+    assert cell.explanation == "#SPILL!: cells that the block would fill are not empty."
+    assert cell.errors == [("#SPILL!", cell.explanation)]
 
 
 @pytest.mark.parametrize("code", ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])

@@ -55,11 +55,13 @@ class TestSalesCycle:
 
     def test_what_is_left_out_is_said(self) -> None:
         told = explain("SALES_CYCLE", [DAY, DAY, DAY, None], [DAY + 5, DAY - 1, None, None])
-        assert told.startswith("5.0 days: mean over 1 closed deals")
+        assert told.startswith("5.0 days: mean of 1 closed deal, ")
         assert "because a date is missing: 1." in told  # the row without any date is a blank row
         assert "before the first contact: 1." in told
         told = explain("SALES_CYCLE", [DAY, DAY], [DAY + 5, DAY + 7], ["won", "lost"])
         assert "Not won and left out: 1." in told
+        told = explain("SALES_CYCLE", [DAY, DAY, None], [DAY + 5, DAY + 7, None], ["won", "", ""])
+        assert "Not won and left out: 1." in told  # the last row is a blank row
 
     def test_no_won_deal_is_not_enough_data(self) -> None:
         assert error("SALES_CYCLE", [DAY], [DAY + 5], ["lost"]) == "#N/A"
@@ -115,7 +117,11 @@ class TestFunnel:
         assert "both read as the stage lead" in explain("FUNNEL", [["Lead", "created"], [DAY, DAY]])
         assert "Two columns are called" in explain("FUNNEL", [["x", "X", "y"], [1, 1, 1]], ["x", "y"])
         assert "needs two stages" in explain("FUNNEL", [["lead", "n"], [DAY, DAY]])
-        assert "mixes dates with yes and no" in explain("FUNNEL", [["lead", "won"], [DAY, "yes"], [DAY, DAY]])
+        told = explain("FUNNEL", [["lead", "won"], [DAY, "yes"], [DAY, "perhaps"]])
+        assert 'Row 3 of column "won" holds "perhaps"; other cells' in told
+        assert "is named twice" in explain("FUNNEL", table, ["created", "Created"])
+        assert "holds 1000, which is no date since 1950" in explain("FUNNEL", [["Lead", "MQL"], [1000, 500]])
+        assert error("FUNNEL", [["lead", "won"]]) == "#N/A"
         assert 'Row 3 of column "won"' in explain("FUNNEL", [["lead", "won"], [DAY, DAY], [DAY, "soon"]])
         # Rows are counted as the user sees them, blank ones too.
         blank_between = [["lead", "won"], [None, None], [DAY, DAY], ["", " "], [DAY, "soon"]]
@@ -137,14 +143,30 @@ class TestFunnel:
         assert "Won has more than the stage before it" in explain("FUNNEL", [["Lead", 5], ["Won", 6]])
         assert error("FUNNEL", [["Lead", 100], ["Won", -1]]) == "#NUM!"
 
+    def test_a_block_follows_the_rules_of_counts(self, language: Any) -> None:
+        for first in ("1.234", "n/a", "", None):  # a stage whose count can't be read is no header
+            told = explain("FUNNEL", [["Lead", first], ["MQL", 400], ["SQL", 100]])
+            assert told.startswith("#VALUE!: Row 1 of data"), first
+        assert "Row 3 of data is blank" in explain("FUNNEL", [["Stage", "n"], ["Lead", 5], ["MQL", ""], ["Won", 1]])
+        for count in ("$50", "50%", "12 pcs"):
+            assert f'Row 2 of data holds "{count}"' in explain("FUNNEL", [["Lead", 100], ["MQL", count]])
+        assert error("FUNNEL", [["Lead", 100], ["MQL", "#REF!"]]) == "#REF!"
+        language("de")
+        told = explain("FUNNEL", [["Lead", "1.234"], ["MQL", "400"]])
+        assert "1.234" in told.partition("Hinweis")[2]
+
+    def test_an_empty_stage_is_explained(self) -> None:
+        assert "Nobody is in MQL, so there is nothing" in explain("FUNNEL", [["Lead", 9], ["MQL", 0], ["Won", 0]])
+
     def test_an_empty_stage_gives_div0_in_its_line(self) -> None:
         rows = evaluate("FUNNEL", [["Lead", 10], ["MQL", 0], ["Won", 0]])
         assert rows[3][2] == CellError.div0(None)  # type: ignore[arg-type]  # compared by code
 
 
 class TestRetention:
-    def test_who_came_back_has_joined_and_was_not_kept(self) -> None:
-        assert evaluate("RETENTION_RATE", ["a", "b"], ["a", "b"], ["b"]) == 0.5  # a of a and b
+    def test_who_is_in_both_lists_was_kept_whatever_joined_says(self) -> None:
+        assert evaluate("RETENTION_RATE", ["a", "b"], ["a", "c"], ["c", "a"]) == 0.5  # a of a and b
+        assert "joined is not used" in explain("RETENTION_RATE", ["a", "b"], ["a", "c"], ["c", "a"])
 
     def test_retention_and_churn_add_up(self) -> None:
         for cells in ((200, 150), (["a", "b", "c"], ["c", "d"])):
@@ -154,8 +176,9 @@ class TestRetention:
         assert error("RETENTION_RATE", 100, 120) == "#NUM!"
         assert error("CHURN_RATE", 100, 10, 20) == "#NUM!"
         assert error("RETENTION_RATE", ["a"], 5) == "#VALUE!"
-        assert error("RETENTION_RATE", [None, None], ["a"]) == "#DIV/0!"
-        assert evaluate("RETENTION_RATE", ["a", "b"], [None, None]) == 0.0  # everybody left
+        assert error("RETENTION_RATE", [None, None], ["a"]) == "#N/A"
+        assert error("RETENTION_RATE", ["a", "b"], [None, None]) == "#N/A"
+        assert evaluate("RETENTION_RATE", ["a", "b"], ["a"], [None, None]) == 0.5
 
 
 class TestReturn:
@@ -180,6 +203,17 @@ class TestAcquisitionCost:
         assert error("CUSTOMER_ACQUISITION_COST", [1, 2], [1, 2, 3], 1) == "#VALUE!"
         assert error("CUSTOMER_ACQUISITION_COST", [1, 2], [1, 2], 1.5) == "#NUM!"
         assert error("CUSTOMER_ACQUISITION_COST", [1, 2], [1, 0], 1) == "#DIV/0!"
+
+    def test_a_pair_without_both_numbers_is_left_out_and_said(self) -> None:
+        assert error("CUSTOMER_ACQUISITION_COST", ["", "", 3000], ["", "", 5], 1) == "#N/A"
+        assert evaluate("CUSTOMER_ACQUISITION_COST", ["", 200, 300], [1, 2, 4], 1) == 50.0  # 200 ÷ 4
+        assert "left out: 1." in explain("CUSTOMER_ACQUISITION_COST", ["", 200, 300], [1, 2, 4], 1)
+
+
+def test_errors_in_python_say_what_a_cell_would() -> None:
+    with pytest.raises(CellError, match=r"#DIV/0!: There are no leads to divide the spend by\."):
+        evaluate("COST_PER_LEAD", 5, 0)
+    assert explain("COST_PER_LED", 1, 2) == '#VALUE!: There is no KPI "COST_PER_LED". Did you mean COST_PER_LEAD?'
 
 
 def formula(text: str, *columns: list[Any]) -> Any:
