@@ -237,9 +237,12 @@ class Workbook:
             tables=self.tables,
             last_rows={s.title.casefold(): s.max_row for s in self.book.worksheets if s.title not in flowing},
             names={
-                name.casefold(): plain(defined.attr_text or "")
-                for name, defined in self.book.defined_names.items()
-                if _KPI_CALL.search(defined.attr_text or "")
+                sheet.title: {
+                    name.casefold(): plain(defined.attr_text)
+                    for name, defined in (*self.book.defined_names.items(), *sheet.defined_names.items())
+                    if _KPI_CALL.search(defined.attr_text or "")
+                }
+                for sheet in self.book.worksheets
             },
         )
 
@@ -279,7 +282,7 @@ class _Run:
         self.answers: dict[int, Answer] = {}
 
     def register(self, engine: formualizer.Workbook) -> None:
-        for spec in KPIS.values():  # for formulas that make no tokens, such as the text of another call
+        for spec in KPIS.values():  # for formulas that could not be taken apart
             engine.register_function(spec.name, partial(self._plain_call, spec), min_args=0, max_args=None)
         engine.register_function(_MARK, self._marked_call, min_args=1, max_args=None)
 

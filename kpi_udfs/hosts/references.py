@@ -55,13 +55,13 @@ class Surroundings:
     """What a formula's references are resolved against.
 
     ``last_rows``: the last used row of the sheets on which whole columns can be cut there.
-    ``names``: defined names (folded) that stand for formulas with KPI calls, and their texts; the
-    engine reads names before it knows our functions, so they are written out.
+    ``names``: for each sheet the defined names (folded) that stand for formulas with KPI calls, and
+    their texts; the engine reads names before it knows our functions, so they are written out.
     """
 
     tables: Mapping[str, TableArea]
     last_rows: Mapping[str, int]
-    names: Mapping[str, str]
+    names: Mapping[str, Mapping[str, str]]
 
 
 def prepare(
@@ -72,7 +72,7 @@ def prepare(
     ``mark`` gives what to write in place of ``NAME(`` (up to the first argument), or None for a
     function that is not ours.
     """
-    formula = _written_out(plain(formula), around.names)
+    formula = _written_out(plain(formula), around.names.get(sheet, {}))
     tokens = formualizer.tokenize(formula).tokens()
     written: list[str] = []
     position = 0

@@ -112,14 +112,15 @@ def test_whole_columns_reach_as_far_as_blocks_flow(book: Any) -> None:
 
 def test_names_and_what_excel_stores_around_calls(book: Any) -> None:
     book.define_name("Ratio", "=WIN_RATIO('Deal''s list'!$B$2:$B$4)")
-    book.define_name("Twice", "=Ratio*2")
+    book.define_name("KPIs!Local", "=COST_PER_LEAD(10,5)")
+    book.sheet.write_formula("B6", "=Local")
     book.sheet.write_formula("B1", "=Ratio")
     book.sheet.write_formula("B2", "=1+ratio*2")
     book.sheet.write_formula("B3", "=_xlfn.SINGLE(WIN_RATIO('Deal''s list'!B2:B4))")
     book.sheet.write_formula("B4", "=_xlfn.LET(_xlpm.x,WIN_RATIO('Deal''s list'!B2:B4),_xlpm.x+1)")
     book.sheet.write_formula("B5", "=ROWS(Deals)")
     cells = book.done()
-    assert [cells[f"KPIs!B{row}"].value for row in range(1, 6)] == [0.5, 2.0, 0.5, 1.5, 3]
+    assert [cells[f"KPIs!B{row}"].value for row in range(1, 7)] == [0.5, 2.0, 0.5, 1.5, 3, 2.0]
     assert (cells["KPIs!B1"].explanation or "").startswith("50.0%: 1 won of 2 closed deals.")
     assert cells["KPIs!B4"].formula == "=LET(x,WIN_RATIO('Deal''s list'!B2:B4),x+1)"
 
