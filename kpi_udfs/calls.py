@@ -31,7 +31,8 @@ CURRENCIES_DIFFER = text(
     "{first} is in {first_currency} and {second} in {second_currency}: amounts of one currency belong together.",
 )
 WARNING = text("explain.warning", "Note: {note}")
-DAYS_VALUE = text("explain.days", "{days:days} {days:day|days}")
+DAYS_VALUE = text("explain.days", "{days:days} days")
+VALUE_TOLD = text("explain.value", "{value}: {told}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,13 @@ class Answer:
         result = self.result
         if isinstance(result, CellError):
             notes = [WARNING(note=note) for note in self.notes]
-            return f"{result.code}: {say_all([result.reason, *notes], locale)}"
+            return say(VALUE_TOLD(value=result.code, told=say_all([result.reason, *notes], locale)), locale)
         notes = [WARNING(note=note) for note in (*result.warnings, *self.notes)]
         told = say_all([*result.working, *notes], locale)
         if isinstance(result, Block):
             return told
-        return f"{shown(result, self.spec.shows, locale)}: {told}" if told else str(result.value)
+        value = shown(result, self.spec.shows, locale)
+        return say(VALUE_TOLD(value=value, told=told), locale) if told else value
 
 
 def shown(measure: Measure, kind: Kind, locale: str | None) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from kpi_udfs.errors import NA, VALUE, CellError
 from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData, shown
 from kpi_udfs.messages import Sentence, Text, text
-from kpi_udfs.settings import Settings
+from kpi_udfs.settings import Settings, fold
 
 if TYPE_CHECKING:
     from kpi_udfs.registry import Param
@@ -72,6 +72,9 @@ MIXTURE = text(
     "texts are counted, but not both.",
 )
 TWO_CURRENCIES = text("cells.two_currencies", "{argument} mixes the currencies {first} and {second}.")
+PERCENT_AMONG_AMOUNTS = text(
+    "cells.percent_among_amounts", '{argument} mixes amounts and percentages ("{content}"), which can\'t be summed.'
+)
 OUT_OF_BOUNDS = text("cells.negative", "{place} holds {value:number}; it can't be below {minimum:number}.")
 ABOVE_BOUND = text("cells.above", "{place} holds {value:number}; it can't be above {maximum:number}.")
 MARGIN_HINT = text("cells.margin", "Write 60% or 0.6 for sixty percent.")
@@ -270,6 +273,7 @@ class _Gathered:
         self.currencies: dict[str, int] = {}
         self.ambiguous: list[str] = []
         self.foreign: list[str] = []
+        self.percentages: list[str] = []
 
     def only_numbers(self) -> bool:
         """The fast way: a range of plain numbers and blanks, finite and within bounds."""
@@ -304,7 +308,8 @@ class _Gathered:
     def _written(self, cell: str, index: int) -> float | None:
         number = written_number(cell, self.context)
         counts = self.kind.name == "count"
-        if number == "unreadable" or (counts and not isinstance(number, str) and (number.currency or number.percent)):
+        # "€ 5", "50%" and "12K" are no counts; in a column of names they are names.
+        if number == "unreadable" or (counts and not isinstance(number, str) and number.dressed):
             if not counts:
                 place = self.cells.place(index)
                 raise CellError.value(NOT_A_NUMBER(place=place, content=shown(cell)))
@@ -318,6 +323,8 @@ class _Gathered:
             self.foreign.append(cell.strip())
         if number.currency:
             self.currencies[number.currency] = index
+        if number.percent:
+            self.percentages.append(cell.strip())
         return number.value
 
     def amount(self, notes: list[Sentence], *, blank_is_none: bool) -> Amount:
@@ -330,6 +337,8 @@ class _Gathered:
         if len(self.currencies) > 1:
             first, second, *_ = self.currencies
             raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
+        if self.percentages and len(self.percentages) < len(numbers):
+            raise CellError.value(PERCENT_AMONG_AMOUNTS(argument=name, content=self.percentages[0]))
         self.say_how_texts_were_read(notes)
         if self.words:
             notes.append(COUNTED(argument=name))
@@ -561,13 +570,12 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
     for cell in counts:
         if is_blank(cell):
             meanings[cell] = None
-        elif isinstance(cell, str) and (word := known.get(cell.strip().casefold())):
-            meanings[cell] = word
-            understood = True
         else:
             if error_code(cell, context):
                 refuse_error(cell, cells, list(cells.flat).index(cell), context)
-            meanings[cell] = "open"
+            word = known.get(fold(shown(cell)))
+            meanings[cell] = word or "open"
+            understood = understood or word is not None
     if not understood:
         words = sorted({shown(cell) for cell, meaning in meanings.items() if meaning})
         if not words:

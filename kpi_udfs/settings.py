@@ -3,13 +3,15 @@
 A file is looked for in the folder that ``KPI_UDFS_CONFIG`` names, then in the user's configuration
 folder, then among the packaged defaults; each file on its own, the first one found wins.
 ``KPI_UDFS_LANGUAGE`` overrides the language. Unknown keys and wrong values are errors with file
-and line, all of them reported at once.
+and line, all of them reported at once, in English: they may be about the language itself.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,8 +48,10 @@ class Settings:
 
 
 def fold(word: str) -> str:
-    """The form in which words and headers are compared."""
-    return " ".join(word.replace("_", " ").split()).casefold()
+    """The form in which words and headers are compared: upper and lower case, "_" and space, and
+    signs that look alike or are not seen at all make no difference."""
+    seen = re.sub("[\u200b-\u200f\u2060\ufeff\u00ad]", "", unicodedata.normalize("NFKC", word))
+    return " ".join(seen.replace("_", " ").split()).casefold()
 
 
 def folders() -> list[Path]:
@@ -68,10 +72,16 @@ def load() -> Settings:
     """Read the configuration files in force. Raises :class:`ConfigError` with all problems."""
     found: list[Problem] = []
     settings = Settings()
-    for name, reader in _READERS.items():
-        file = _locate(name)
-        if file is not None:
-            settings = reader(_Page.read(file, found), settings)
+    named = os.environ.get("KPI_UDFS_CONFIG")
+    try:
+        if named and not Path(named).is_dir():
+            found.append(Problem("KPI_UDFS_CONFIG", None, f"{named} is no folder"))
+        for name, reader in _READERS.items():
+            file = _locate(name)
+            if file is not None:
+                settings = reader(_Page.read(file, found), settings)
+    except OSError as error:  # a folder that may not be looked into, a name too long for a path
+        found.append(Problem(error.filename or "configuration", None, error.strerror or str(error)))
     if language := os.environ.get("KPI_UDFS_LANGUAGE"):
         _check_language(language, lambda m: found.append(Problem("KPI_UDFS_LANGUAGE", None, m)))
         settings = replace(settings, language=language)
@@ -109,10 +119,14 @@ class _Current:
 
     @staticmethod
     def _state() -> object:
-        files = [_locate(name) for name in _READERS]
-        stats = [(file, stat.st_mtime_ns, stat.st_size) for file in files if file
-                 for stat in [file.stat()]]  # fmt: skip
-        return stats, os.environ.get("KPI_UDFS_LANGUAGE")
+        """What differs when a file was changed, or when another one is in force."""
+        environment = [os.environ.get(name) for name in ("KPI_UDFS_CONFIG", "KPI_UDFS_LANGUAGE")]
+        try:
+            files = [file for name in _READERS if (file := _locate(name))]
+            stats = [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in [file.stat()]]
+        except OSError as error:
+            return environment, str(error)  # load() will say it
+        return environment, stats
 
     def forget(self) -> None:
         self.next_look, self.state = 0.0, None
@@ -133,6 +147,7 @@ class _Page:
 
     def __init__(self, file: Path, root: yaml.Node | None, problems: list[Problem]) -> None:
         self.file, self.root, self.problems = file, root, problems
+        self.problems_before = len(problems)
 
     @classmethod
     def read(cls, file: Path, problems: list[Problem]) -> _Page:
@@ -167,19 +182,19 @@ class _Page:
         """Key, value and line of each entry; unknown keys and another schema are problems."""
         import yaml
 
-        if self.root is None:
-            return
+        if self.root is None and self.problems_before < len(self.problems):
+            return  # it could not even be read
         if not isinstance(self.root, yaml.MappingNode):
-            self.problem(1, "the file should hold entries of the form key: value")
+            self.problem(1, f"the file should begin with schema: {schema} and hold entries of the form key: value")
             return
         seen: set[str] = set()
         for key_node, value in self.root.value:
-            key, line = str(key_node.value), key_node.start_mark.line + 1
+            key, line = _scalar(key_node) or "…", key_node.start_mark.line + 1
             if key in seen:
                 self.problem(line, f'the key "{key}" stands here a second time')
             elif key == "schema":
-                if value.value != schema:
-                    self.problem(line, f"the schema should be {schema}, not {value.value}")
+                if _scalar(value) != schema:
+                    self.problem(line, f"the schema should be {schema}, not {_scalar(value) or 'a list'}")
             elif key not in allowed:
                 self.problem(line, f'unknown key "{key}".{_nearest(key, allowed)}')
             else:
@@ -205,6 +220,13 @@ class _Page:
         return words
 
 
+def _scalar(node: yaml.Node) -> str | None:
+    """The text of a single value, empty where nothing is given; None for a list or a mapping."""
+    if not isinstance(node.value, str):
+        return None
+    return "" if node.tag.endswith(":null") else node.value
+
+
 def _nearest(word: str, among: list[str]) -> str:
     from difflib import get_close_matches
 
@@ -224,7 +246,9 @@ def _read_settings(page: _Page, settings: Settings) -> Settings:
 
     values: dict[str, Any] = {}
     for key, node, line in page.entries("kpi_udfs.settings/1", ["language", "timezone", "date_system"]):
-        value = node.value if isinstance(node.value, str) else ""
+        value = _scalar(node)
+        if value is None:
+            page.problem(line, f"{key} takes one value, not a list")
         if not value:
             continue
         if key == "language":
@@ -232,7 +256,7 @@ def _read_settings(page: _Page, settings: Settings) -> Settings:
         elif key == "timezone":
             try:
                 ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError):
+            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
                 page.problem(line, f'"{value}" is no time zone; write for example Europe/Berlin')
         elif value not in ("1900", "1904"):
             page.problem(line, f"date_system is 1900 or 1904, not {value}")
@@ -246,7 +270,7 @@ def _read_outcomes(page: _Page, settings: Settings) -> Settings:
     meanings: dict[str, str] = {}
     for key, node, _ in page.entries("kpi_udfs.outcomes/1", ["won", "lost", "open"]):
         for word, line in page.words(node):
-            if (meaning := meanings.setdefault(word.strip().casefold(), key)) != key:
+            if (meaning := meanings.setdefault(fold(word), key)) != key:
                 page.problem(line, f'"{word}" can\'t mean {meaning} and {key}')
     return replace(settings, outcomes=meanings)
 
@@ -264,6 +288,8 @@ def _read_stages(page: _Page, settings: Settings) -> Settings:
             stage = _read_stage(page, item)
             if stage is None:
                 continue
+            if stage[0] in dict(stages):
+                page.problem(item.start_mark.line + 1, f'the stage "{stage[0]}" stands here a second time')
             for name, at in stage[1]:
                 if taken.setdefault(fold(name), stage[0]) != stage[0]:
                     page.problem(at, f'"{name}" already names the stage {taken[fold(name)]}')
@@ -275,7 +301,10 @@ def _read_stage(page: _Page, item: yaml.Node) -> tuple[str, list[tuple[str, int]
     import yaml
 
     line = item.start_mark.line + 1
-    parts = {key.value: value for key, value in item.value} if isinstance(item, yaml.MappingNode) else {}
+    pairs = item.value if isinstance(item, yaml.MappingNode) else []
+    parts = {_scalar(key) or "…": value for key, value in pairs}
+    if len(parts) < len(pairs):
+        page.problem(line, "a key stands here twice")
     for key in parts.keys() - {"id", "names"}:
         page.problem(line, f'unknown key "{key}".{_nearest(key, ["id", "names"])}')
     if not {"id", "names"} <= parts.keys() or not isinstance(parts["id"], yaml.ScalarNode):

@@ -34,6 +34,8 @@ class WrittenNumber:
     value: float
     currency: str | None = None
     percent: bool = False
+    #: Whether more than a sign stood around the digits: a currency, a percent sign, a letter.
+    dressed: bool = False
     ambiguous: bool = False
     foreign: bool = False
 
@@ -110,7 +112,8 @@ def read_number(text: str, locale: str | None = None) -> WrittenNumber | Refusal
     percent sign (12.5 % is 0.125), a ``K`` for thousands and the letters S and H of German bank
     statements are understood.
     """
-    found = _AROUND.fullmatch(_plain(text).strip())
+    # "2'000.—" is how Swiss and German price lists write a round amount.
+    found = _AROUND.fullmatch(re.sub(r"(\d)[.,][-\u2014]{1,2}(?!\d)", r"\1", _plain(text).strip()))
     if found is None:
         return "unreadable"
     dressing = _dressing(found["before"], found["after"], locale)
@@ -133,6 +136,7 @@ def read_number(text: str, locale: str | None = None) -> WrittenNumber | Refusal
         value * dressing.factor,
         dressing.currency,
         dressing.percent,
+        dressing.worn,
         ambiguous=ambiguous,
         foreign=own is None and locale is not None,
     )
@@ -185,12 +189,13 @@ class _Dressing:
     factor: float
     currency: str | None
     percent: bool = False
+    worn: bool = False
 
 
 @lru_cache(maxsize=4096)
 def _dressing(before: str, after: str, locale: str | None) -> _Dressing | None:
     before, after = before.strip(), after.strip()
-    factor = 1.0
+    factor, thousands = 1.0, False
     if before.startswith("(") and after.endswith(")"):
         before, after, factor = before[1:].strip(), after[:-1].strip(), -1.0
     signs = re.findall(r"[-+]", before + after)
@@ -202,20 +207,22 @@ def _dressing(before: str, after: str, locale: str | None) -> _Dressing | None:
             factor = -1.0
         before, after = (re.sub(r"[-+]", "", part).strip() for part in (before, after))
     if (before == "%") != (after == "%"):
-        return _Dressing(factor / 100, None, percent=True) if not (before and after) else None
+        return _Dressing(factor / 100, None, percent=True, worn=True) if not (before and after) else None
     if not before and not signs and factor > 0 and after in {"S", "H"}:
         # Soll and Haben, debit and credit, as German banks print them.
         german = locale is None or locale.startswith("de")
-        return _Dressing(-1.0 if after == "S" else 1.0, None) if german else None
+        return _Dressing(-1.0 if after == "S" else 1.0, None, worn=True) if german else None
     if after[:1] in {"K", "k"} and (before or len(after) == 1 or after[1:2] == " "):
         factor, after = factor * 1000, after[1:].strip()
+        thousands = True
     symbol = before or after
     if before and after:
         return None
     if not symbol:
-        return _Dressing(factor, None)
-    currency = (_style(locale).currencies if locale else _currencies(Locale.parse("en"))).get(symbol)
-    return _Dressing(factor, currency) if currency else None
+        return _Dressing(factor, None, worn=thousands)
+    known = _style(locale).currencies if locale else _currencies(Locale.parse("en"))
+    currency = known.get(symbol) or known.get(symbol.rstrip("."))
+    return _Dressing(factor, currency, worn=True) if currency else None
 
 
 def _currencies(locale: Locale) -> dict[str, str]:
@@ -329,7 +336,21 @@ def _months(locale: Locale) -> dict[str, int]:
                 plain = _fold(name)
                 if not plain.isdigit():
                     names[plain] = number
+    if locale.language == "id":
+        names["agt"] = 8  # as Indonesians abbreviate Agustus; the locale data says Agu
     return names
+
+
+@lru_cache(maxsize=64)
+def _weekdays(name: str) -> frozenset[str]:
+    """Names of the days of the week, which a spreadsheet's long dates begin with."""
+    days = Locale.parse(name.replace("-", "_")).days
+    return frozenset(
+        _fold(day)
+        for context in ("format", "stand-alone")
+        for width in days[context]
+        for day in days[context][width].values()
+    )
 
 
 def _fold(word: str) -> str:
@@ -357,8 +378,9 @@ def _spelled(plain: str, locale: str | None) -> WrittenDate | Refusal:
     found = {number for word in words if (number := months.get(word))}
     if not found and locale:
         found = {number for word in words if (number := _shared_months().get(word))}
+    fillers = _FILLERS | (_weekdays(locale) if locale else frozenset().union(*map(_weekdays, _FIVE)))
     others = [word for word in words if word not in months and word not in _shared_months()]
-    if len(found) != 1 or len(digits) != 2 or not set(others) <= _FILLERS:
+    if len(found) != 1 or len(digits) != 2 or not set(others) <= fillers:
         return "unreadable"
     month = found.pop()
     first, second = digits

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kpi_udfs import calls
+from kpi_udfs import calls, settings
 from kpi_udfs.cells import COM_ERRORS, Context, day_number
 from kpi_udfs.errors import CellError
 from kpi_udfs.registry import KPIS
@@ -144,12 +145,19 @@ def test_a_warning_stays_when_the_answer_is_an_error() -> None:
 def test_a_text_that_fits_no_reading_of_the_language(language: Any) -> None:
     language("fr")
     told = ask("REVENUE", [["1.234"], ["2"]]).explanation
-    assert told.startswith("#VALUE!: amounts, ligne 1")
+    assert told.startswith("#VALUE!\xa0: amounts, ligne 1")  # as French sets its colons
     assert "settings.yaml" not in told  # there is nothing to set
 
 
 def test_currency_and_percent_are_no_counts() -> None:
     assert value("COST_PER_LEAD", 100, [["5 €"], ["5 €"], ["50%"]]) == 50.0  # two different texts
+    assert value("COST_PER_LEAD", 100, [["12K"], ["13K"], ["4711S"], ["4711H"]]) == 25.0  # four codes
+
+
+def test_percentages_among_amounts_are_refused() -> None:
+    assert value("REVENUE", [["10%"], ["5%"]]) == pytest.approx(0.15)
+    told = ask("REVENUE", [[100], ["12%"]]).explanation
+    assert told == '#VALUE!: amounts mixes amounts and percentages ("12%"), which can\'t be summed.'
 
 
 # -- errors
@@ -252,6 +260,21 @@ def test_a_wrong_choice_says_which_there_are() -> None:
 def test_columns_of_unequal_length_are_refused() -> None:
     answer = ask("SALES_CYCLE", [[46000], [46001]], [[46002]])
     assert answer.explanation.startswith("#VALUE!: first_touch has 2 cells and close_dates 1;")
+
+
+@pytest.mark.parametrize(
+    "word", ["Closed\xa0Won", "closed  won", "CLOSED_WON", "gagne\u0301", "Gewonnen\u200b", "ｗｏｎ"]
+)
+def test_outcome_words_that_only_look_different(word: str) -> None:
+    assert value("WIN_RATIO", [word, "lost"]) == 0.5
+
+
+def test_flags_and_numbers_can_be_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "outcomes.yaml").write_text("schema: kpi_udfs.outcomes/1\nwon: [true, 2]\nlost: [false, 3]\n")
+    monkeypatch.setenv("KPI_UDFS_CONFIG", str(tmp_path))
+    settings.forget()
+    assert value("WIN_RATIO", [True, False, True, "true"]) == 0.75
+    assert value("WIN_RATIO", [2.0, 3, 9]) == 0.5
 
 
 def test_outcome_words_come_from_the_packaged_file() -> None:

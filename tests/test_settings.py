@@ -54,11 +54,23 @@ def test_all_problems_at_once_with_line_and_nearest_word(folder: Path) -> None:
     [
         ("settings.yaml", "language: de\n", ["1: the line schema: kpi_udfs.settings/1 is missing"]),
         ("settings.yaml", "schema: other/9\n", ["1: the schema should be kpi_udfs.settings/1, not other/9"]),
-        ("settings.yaml", "- a\n- b\n", ["1: the file should hold entries of the form key: value"]),
+        ("settings.yaml", "- a\n- b\n", ["1: the file should begin with schema: kpi_udfs.settings/1 and hold entries of the form key: value"]),
         ("settings.yaml", "schema: kpi_udfs.settings/1\nlanguage: de\nlanguage: fr\n",
          ['3: the key "language" stands here a second time']),
         ("settings.yaml", "schema: kpi_udfs.settings/1\n\tlanguage: de\n",
          ["2: not valid YAML: found character '\\t' that cannot start any token"]),
+        ("outcomes.yaml", "# nothing\n",
+         ["1: the file should begin with schema: kpi_udfs.outcomes/1 and hold entries of the form key: value"]),
+        ("settings.yaml", "schema: [a]\n", ["1: the schema should be kpi_udfs.settings/1, not a list"]),
+        ("settings.yaml", "schema: kpi_udfs.settings/1\nlanguage: [de]\ntimezone: [UTC]\n",
+         ["2: language takes one value, not a list", "3: timezone takes one value, not a list"]),
+        ("settings.yaml", "schema: kpi_udfs.settings/1\ntimezone: Europe\n",
+         ['2: "Europe" is no time zone; write for example Europe/Berlin']),
+        ("stages.yaml", "schema: kpi_udfs.stages/1\nstages:\n  - {id: a, names: [b], [x]: y}\n",
+         ['3: unknown key "…". Known are: id, names.']),
+        ("stages.yaml", "schema: kpi_udfs.stages/1\nstages:\n  - {id: a, id: b, names: [c]}\n", ["3: a key stands here twice"]),
+        ("stages.yaml", "schema: kpi_udfs.stages/1\nstages:\n  - {id: a, names: [x]}\n  - {id: a, names: [x]}\n",
+         ['4: the stage "a" stands here a second time']),
         ("settings.yaml", b"language: \xff\n", ["the file is not UTF-8 text"]),
         ("settings.yaml", "a: &x 1\nb: *x\n", ["aliases (*name) are not used in this file"]),
         ("settings.yaml", "#" * 1_000_001, ["the file is larger than 1,000,000 bytes"]),
@@ -74,6 +86,21 @@ def test_all_problems_at_once_with_line_and_nearest_word(folder: Path) -> None:
 )  # fmt: skip
 def test_mistakes(folder: Path, name: str, content: str | bytes, expected: list[str]) -> None:
     assert problems(folder, name, content) == expected
+
+
+@pytest.mark.parametrize("nothing", ["", "null", "~", '""'])
+def test_nothing_given_is_no_language(folder: Path, nothing: str) -> None:
+    (folder / "settings.yaml").write_text(f"schema: kpi_udfs.settings/1\nlanguage: {nothing}\n")
+    assert settings.load().language is None
+
+
+@pytest.mark.parametrize("name", ["missing", "x" * 5000])
+def test_a_folder_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("KPI_UDFS_CONFIG", str(folder / name))
+    settings.forget()
+    answer = calls.answer(KPIS["COST_PER_LEAD"], [1200, 40], calls.context_now())
+    assert answer.cell.code == "#VALUE!"
+    assert "configuration can't be used" in answer.explanation
 
 
 def test_an_invalid_file_shows_in_the_cell_and_its_repair_is_noticed(folder: Path) -> None:

@@ -23,10 +23,10 @@ import openpyxl
 from openpyxl.worksheet.formula import ArrayFormula
 
 from kpi_udfs import calls
-from kpi_udfs.calls import Answer
-from kpi_udfs.cells import ENGINE_ERRORS, Context
+from kpi_udfs.calls import VALUE_TOLD, Answer
+from kpi_udfs.cells import ENGINE_ERRORS, ERROR_TEXTS, Context
 from kpi_udfs.errors import VALUE, CellError, WorkbookError
-from kpi_udfs.hosts.references import Surroundings, TableArea, letters, plain, prepare
+from kpi_udfs.hosts.references import Surroundings, TableArea, letters, links_elsewhere, plain, prepare
 from kpi_udfs.hosts.saved_blocks import without
 from kpi_udfs.kinds import Kind
 from kpi_udfs.messages import say, text
@@ -44,6 +44,7 @@ NO_ACCESS = text("workbook.no_access", "the file can't be opened: {reason}")
 NOT_CALCULATED = text("workbook.not_calculated", "the workbook can't be calculated: {reason}")
 NO_SHEET = text("workbook.no_sheet", 'there is no sheet "{sheet}". Sheets: {sheets:list}')
 
+LINKED = text("code.link", "refers to another workbook; the value saved with the file is shown.")
 NO_REASON = text("code.other", "the formula itself gives this error.")
 _REASONS = {
     "#NAME?": text("code.name", "a function or a name in the formula is unknown here."),
@@ -76,6 +77,8 @@ class FormulaCell:
     error: str | None = None
     #: Whether the formula calls a KPI, evaluated or not.
     is_kpi: bool = False
+    #: Whether the formula refers to another workbook.
+    linked: bool = False
     locale: str | None = None
     answers: list[Answer] = field(default_factory=list)
 
@@ -95,8 +98,8 @@ class FormulaCell:
     @property
     def explanation(self) -> str | None:
         """In words, for each KPI call in the formula; None where there is none."""
-        if not self.is_kpi:
-            return None
+        if self.linked:
+            return say(LINKED, self.locale)
         if self.error and not any(isinstance(answer.result, CellError) for answer in self.answers):
             return self._reason  # what the calls came to is not what the cell shows
         if len(self.answers) == 1:
@@ -106,7 +109,8 @@ class FormulaCell:
     @property
     def _reason(self) -> str:
         """Why the formula itself gives its error."""
-        return f"{self.error}: {say(_REASONS.get(self.error or '', NO_REASON), self.locale)}"
+        reason = _REASONS.get(self.error or "", NO_REASON)
+        return say(VALUE_TOLD(value=self.error, told=reason), self.locale)
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -123,7 +127,11 @@ class FormulaCell:
             reasons = [a.explanation for a in self.answers if isinstance(a.result, CellError)]
             return [(self.error, " ".join(reasons) or self._reason)]
         spilled = {cell for row in self.value for cell in row} if isinstance(self.value, list) else set()
-        return [(cell.code, f"{cell.code}: {say(cell.reason, self.locale)}") for cell in block if cell.code in spilled]
+        return [
+            (cell.code, say(VALUE_TOLD(value=cell.code, told=cell.reason), self.locale))
+            for cell in block
+            if cell.code in spilled
+        ]
 
 
 class Workbook:
@@ -197,6 +205,8 @@ class Workbook:
                                 number_format=cell.number_format,
                                 saved_area=area,
                                 prefixed=formula != plain(formula),
+                                is_kpi=links_elsewhere(formula) and _KPI_CALL.search(formula) is not None,
+                                linked=links_elsewhere(formula),
                                 locale=self.locale,
                             )
                         )
@@ -218,9 +228,11 @@ class Workbook:
             engine = self._engine(cells)
             run = _Run(context, cells, progress)
             run.register(engine)
+            self._keep_linked(engine, cells)
             around = self._surroundings(cells)
             for number, cell in enumerate(cells):
-                run.place(engine, number, cell, around)
+                if not cell.linked:
+                    run.place(engine, number, cell, around)
             engine.evaluate_all()
             for cell in cells:
                 _collect(engine, cell)
@@ -228,6 +240,21 @@ class Workbook:
             raise self._error(NOT_CALCULATED(reason=_first_line(error))) from error
         run.attach()
         return cells
+
+    def _keep_linked(self, engine: formualizer.Workbook, cells: list[FormulaCell]) -> None:
+        """Formulas that refer to other workbooks keep the value that was saved with them."""
+        linked = [cell for cell in cells if cell.linked]
+        if not linked:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            saved = openpyxl.load_workbook(self.path, data_only=True, read_only=False)
+        for cell in linked:
+            value = saved[cell.sheet][cell.cell].value
+            if isinstance(value, str) and value in ERROR_TEXTS:
+                engine.set_formula(cell.sheet, cell.row, cell.column, f"={value}")
+            else:
+                engine.set_value(cell.sheet, cell.row, cell.column, value)
 
     def _surroundings(self, cells: list[FormulaCell]) -> Surroundings:
         """Tables, names and used rows. Where a sheet holds formulas, a block may reach further down
@@ -240,7 +267,7 @@ class Workbook:
                 sheet.title: {
                     name.casefold(): plain(defined.attr_text)
                     for name, defined in (*self.book.defined_names.items(), *sheet.defined_names.items())
-                    if _KPI_CALL.search(defined.attr_text or "")
+                    if re.search(r"[(\[]", defined.attr_text or "")
                 }
                 for sheet in self.book.worksheets
             },
@@ -393,25 +420,42 @@ class Display:
         if isinstance(value, bool):
             return str(value).upper()
         if number_format == "General":
-            return self._localized(f"{value:.10g}")
-        escaped = number_format.replace('"', '""')
+            return self._localized(_general(value))
+        escaped = _quoted_currency(number_format).replace('"', '""')
         self.engine.set_formula("S", 1, 1, f'=TEXT({value!r},"{escaped}")')
         text_value = self.engine.evaluate_cell("S", 1, 1)
         if not isinstance(text_value, str):
-            return self._localized(f"{value:.10g}")
+            return self._localized(_general(value))
         dated = openpyxl.styles.numbers.is_date_format(number_format)
         return text_value if dated else self._localized(text_value)
 
     def _localized(self, written: str) -> str:
-        """English marks exchanged for those of the language."""
+        """English marks between digits exchanged for those of the language; words stay as they are."""
         if not self.locale:
             return written
         from babel import Locale
 
         symbols = Locale.parse(self.locale.replace("-", "_")).number_symbols["latn"]
-        return written.translate(str.maketrans({".": symbols["decimal"], ",": symbols["group"]}))
+        marks = str.maketrans({".": symbols["decimal"], ",": symbols["group"]})
+        return re.sub(r"\d[\d.,]*\d", lambda number: number[0].translate(marks), written)
 
     def rows(self, block: list[list[Any]], kinds: tuple[Kind, ...] = ()) -> list[list[str]]:
         """A block's cells; columns of a known kind in the format that kind has."""
         formats = [kind.number_format for kind in kinds] or ["General"] * len(block[0])
         return [[self.shown(cell, form) for cell, form in zip(row, formats, strict=False)] for row in block]
+
+
+def _general(value: float) -> str:
+    """A number in the format General: eleven places at most, as a wide enough cell shows it."""
+    if value == 0 or 1e-9 <= abs(value) < 1e11:
+        places = max(0, 10 - len(str(int(abs(value)))))
+        written = f"{value:.{places}f}"
+        return written.rstrip("0").rstrip(".") if "." in written else written
+    mantissa, _, exponent = f"{value:.5E}".partition("E")
+    return f"{mantissa.rstrip('0').rstrip('.')}E{int(exponent):+03d}"
+
+
+def _quoted_currency(number_format: str) -> str:
+    """Currency signs as quoted text: the engine drops bare ones and ``[$€-407]``."""
+    plain_signs = re.sub(r"\[\$([^\]-]*)(?:-[^\]]*)?\]", r'"\1"', number_format)
+    return re.sub(r'"[^"]*"|[€£¥₹]', lambda part: part[0] if part[0][0] == '"' else f'"{part[0]}"', plain_signs)

@@ -45,6 +45,14 @@ class TableArea:
         return self.sheet == sheet and self.top <= row <= self.bottom and self.left <= column <= self.right
 
 
+_LINK = re.compile(r"\[\d+\][^\[\]]*!")
+
+
+def links_elsewhere(formula: str) -> bool:
+    """Whether the formula refers to another workbook: ``[1]Sheet1!A1``."""
+    return _LINK.search(formula) is not None
+
+
 def plain(formula: str) -> str:
     """The formula without the prefixes of the file format."""
     return _PREFIXES.sub("", formula)
@@ -55,8 +63,9 @@ class Surroundings:
     """What a formula's references are resolved against.
 
     ``last_rows``: the last used row of the sheets on which whole columns can be cut there.
-    ``names``: for each sheet the defined names (folded) that stand for formulas with KPI calls, and
-    their texts; the engine reads names before it knows our functions, so they are written out.
+    ``names``: for each sheet the defined names (folded) that stand for formulas or table columns,
+    and their texts; the engine reads names before it knows tables and our functions, so they are
+    written out.
     """
 
     tables: Mapping[str, TableArea]
@@ -142,7 +151,8 @@ def _reference(text: str, sheet: str, row: int, column: int, around: Surrounding
         area = around.tables.get(found["table"].casefold())
     else:
         area = next((t for t in around.tables.values() if t.holds(sheet, row, column)), None)
-    return _area_of(area, found["spec"].strip(), sheet, row) if area else None
+    # As in Excel: what is no table, no column or no row leads nowhere.
+    return (_area_of(area, found["spec"].strip(), sheet, row) if area else None) or "#REF!"
 
 
 def _area_of(area: TableArea, spec: str, sheet: str, row: int) -> str | None:

@@ -29,6 +29,9 @@ from kpi_udfs.registry import Block, Example, Measure, kpi
 RATE_WORKING = text("CONVERSION_RATE.working", "{top:count} of {bottom:count} reached the next step.")
 RATE_NOTHING = text("CONVERSION_RATE.nothing", "Nobody entered, so there is nothing to divide by.")
 RATE_ABOVE = text("CONVERSION_RATE.above", "more reached the step than entered; are both from the same period?")
+NOT_ENTERED = text(
+    "CONVERSION_RATE.not_entered", "names in reached that are not in entered, counted all the same: {names:count}."
+)
 LEADS_WORKING = text("LEADS_PER_SALE.working", "{top:count} {top:lead|leads} ÷ {bottom:count} {bottom:sale|sales}.")
 LEADS_NOTHING = text("LEADS_PER_SALE.nothing", "There are no sales to divide the leads by.")
 
@@ -57,8 +60,11 @@ def conversion_rate(
     Shapes: numbers or columns. Unit: share, 0 to 1. Errors: ``#DIV/0!`` when nobody entered.
     Source: common field definition.
     """
-    above = (RATE_ABOVE(),) if reached > entered else ()
-    return ratio(reached, entered, RATE_WORKING, RATE_NOTHING, warnings=above)
+    warnings = (RATE_ABOVE(),) if reached > entered else ()
+    strangers = len(reached.names - entered.names) if reached.names and entered.names else 0
+    if strangers:
+        warnings = (*warnings, NOT_ENTERED(names=strangers))
+    return ratio(reached, entered, RATE_WORKING, RATE_NOTHING, warnings=warnings)
 
 
 @kpi(
@@ -258,7 +264,8 @@ def _block(
     for group, steps in lines:
         first, before = steps[0], None
         # An empty stage before the last leaves rates with nothing to divide by: say it once.
-        noted += [NOTHING_BEFORE(stage=step.stage) for step in steps[:-1] if not step.count]
+        empty = [NOTHING_BEFORE(stage=step.stage) for step in steps[:-1] if not step.count]
+        noted += [OVERALL_GROUP(group=group, overall=note) if group else note for note in empty]
         for step in steps:
             cumulative = _share(step.count, first)
             row: list[Any] = [step.stage, step.count, "", cumulative, ""]

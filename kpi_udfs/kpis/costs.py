@@ -28,7 +28,7 @@ OPPORTUNITY_WORKING = text(
 OPPORTUNITY_NOTHING = text("COST_PER_OPPORTUNITY.nothing", "There are no opportunities to divide the spend by.")
 LEAD_QUALITY = text(
     "COST_PER_OPPORTUNITY.lead_quality",
-    "One lead costs {per_lead:amount}; {rate:percent} of the {leads:count} leads became opportunities, so an "
+    "One lead costs {per_lead:amount}; {rate:percent} of the {leads:count} {leads:lead|leads} became opportunities, so an "
     "opportunity costs {times:number} times as much as a lead.",
 )
 MORE_THAN_LEADS = text(
@@ -59,7 +59,7 @@ LAG_LEFT_OUT = text(
 LAG_NO_PAIR = text("CUSTOMER_ACQUISITION_COST.lag_no_pair", "No pair of periods has both numbers yet.")
 LAG_TOO_LONG = text(
     "CUSTOMER_ACQUISITION_COST.lag_too_long",
-    "A lag of {lag:count} leaves nothing to pair: there are {periods:count} periods.",
+    "A lag of {lag:count} leaves nothing to pair: the columns hold {periods:count} {periods:period|periods}.",
 )
 
 

@@ -14,20 +14,12 @@ from kpi_udfs.registry import Example, Measure, kpi
 
 _FROM = [46027, 46027, 46027, 46027]  # 5 January 2026, as a date serial
 
-MEAN = text("SALES_CYCLE.mean", "mean of {deals:count} {which}, which took {shortest:count} to {longest:count} days.")
-MEDIAN = text(
-    "SALES_CYCLE.median", "median of {deals:count} {which}, which took {shortest:count} to {longest:count} days."
-)
-P75 = text(
-    "SALES_CYCLE.p75",
-    "75th percentile of {deals:count} {which}, interpolated between ranks; they took {shortest:count} to "
-    "{longest:count} days.",
-)
-P90 = text(
-    "SALES_CYCLE.p90",
-    "90th percentile of {deals:count} {which}, interpolated between ranks; they took {shortest:count} to "
-    "{longest:count} days.",
-)
+MEAN = text("SALES_CYCLE.mean", "mean of {deals:count} {which}, {span}.")
+MEDIAN = text("SALES_CYCLE.median", "median of {deals:count} {which}, {span}.")
+P75 = text("SALES_CYCLE.p75", "75th percentile of {deals:count} {which}, interpolated between ranks, {span}.")
+P90 = text("SALES_CYCLE.p90", "90th percentile of {deals:count} {which}, interpolated between ranks, {span}.")
+SPAN = text("SALES_CYCLE.span", "from {shortest:count} to {longest:count} days")
+SAME_DAYS = text("SALES_CYCLE.same_days", "each of {days:count} {days:day|days}")
 WON_DEALS = text("SALES_CYCLE.won_deals", "won {deals:deal|deals}")
 CLOSED_DEALS = text("SALES_CYCLE.closed_deals", "closed {deals:deal|deals}")
 NOT_WON = text("SALES_CYCLE.not_won", "Not won and left out: {deals:count}.")
@@ -119,7 +111,9 @@ def sales_cycle(
         raise CellError.na(NO_DEAL(which=A_WON_DEAL if outcomes is not None else A_CLOSED_DEAL))
     said = {"mean": MEAN, "median": MEDIAN, "p75": P75, "p90": P90}[statistic]
     which = WON_DEALS if outcomes is not None else CLOSED_DEALS
-    working = said(deals=len(measured), which=which(deals=len(measured)), shortest=measured[0], longest=measured[-1])
+    shortest, longest = measured[0], measured[-1]
+    span = SAME_DAYS(days=shortest) if shortest == longest else SPAN(shortest=shortest, longest=longest)
+    working = said(deals=len(measured), which=which(deals=len(measured)), span=span)
     return Measure(_statistic(measured, statistic), (working, *left_out))
 
 

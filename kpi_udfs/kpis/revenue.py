@@ -57,8 +57,8 @@ def marketing_roi(
     revenue: Annotated[Money, "Revenue that marketing brought in: one number or a column of amounts."],
     spend: Annotated[Money, "What was spent on it: one number or a column of amounts."],
     margin: Annotated[
-        Margin, "Contribution margin on the revenue, 60% or 0.6. Without it the whole revenue counts."
-    ] = 1.0,
+        Margin | None, "Contribution margin on the revenue, 60% or 0.6. Without it the whole revenue counts."
+    ] = None,
 ) -> Measure:
     """Return on marketing spend (ROMI), after the spend itself.
 
@@ -70,9 +70,10 @@ def marketing_roi(
     """
     if spend < 0:
         raise CellError.num(NEGATIVE_SPEND(bottom=spend))
-    profit = revenue * margin - spend
-    measure = ratio(profit, float(spend), ROI_WORKING, ROI_NOTHING, revenue=revenue, margin=margin)
-    return Measure(measure.value, measure.working, (FULL_MARGIN(),) if margin == 1 else ())
+    share = 1.0 if margin is None else margin
+    warnings = (FULL_MARGIN(),) if margin is None else ()
+    profit = revenue * share - spend
+    return ratio(profit, float(spend), ROI_WORKING, ROI_NOTHING, warnings=warnings, revenue=revenue, margin=share)
 
 
 @kpi(

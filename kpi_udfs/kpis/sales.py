@@ -24,6 +24,7 @@ NONE_CLOSED = text("WIN_RATIO.none_closed", "No deal has closed yet. Open: {open
 NO_VALUE = text("WIN_RATIO.no_value", "The deals to divide by have no value: their sum is 0.")
 NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
 VALUE_MISSING = text("WIN_RATIO.value_missing", "deals without a value, counted with 0: {deals:count}.")
+OUTCOME_MISSING = text("WIN_RATIO.outcome_missing", "amounts beside a blank outcome, left out: {rows:count}.")
 LENGTHS = text(
     "rows.lengths",
     "{first} has {first_cells:count} {first_cells:cell|cells} and {second} {second_cells:count}; they belong together row by row.",
@@ -113,4 +114,7 @@ def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Se
         said.append((OPEN_LEFT_OUT if basis == "closed" else OPEN_COUNTED)(open=still_open, words=words))
     missing = sum(amount is None and of in counted for amount, of in zip(amounts, each, strict=True))
     warnings = (VALUE_MISSING(deals=missing),) if missing else ()
+    homeless = sum(bool(amount) and of is None for amount, of in zip(amounts, each, strict=True))
+    if homeless:
+        warnings = (*warnings, OUTCOME_MISSING(rows=homeless))
     return Measure(sums["won"] / total, tuple(said), warnings)

@@ -54,6 +54,7 @@ def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
     )
     assert (cells["KPIs!A4"].value, cells["KPIs!A4"].explanation) == (2, None)
     assert cells["KPIs!A5"].error == "#NAME?"
+    assert cells["KPIs!A5"].explanation == "#NAME?: a function or a name in the formula is unknown here."
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,29 @@ def test_names_and_what_excel_stores_around_calls(book: Any) -> None:
     assert [cells[f"KPIs!B{row}"].value for row in range(1, 7)] == [0.5, 2.0, 0.5, 1.5, 3, 2.0]
     assert (cells["KPIs!B1"].explanation or "").startswith("50.0%: 1 won of 2 closed deals.")
     assert cells["KPIs!B4"].formula == "=LET(x,WIN_RATIO('Deal''s list'!B2:B4),x+1)"
+
+
+def test_names_over_tables_and_formulas(book: Any) -> None:
+    book.define_name("outs", "=Deals[Stage '[1']]")
+    book.define_name("dyn", "=OFFSET('Deal''s list'!$A$1,1,0,3,1)")
+    book.define_name("nested", "=WIN_RATIO(outs)")
+    for row, formula in enumerate(["=WIN_RATIO(outs)", "=COST_PER_LEAD(300,COUNTA(outs))", "=ROWS(dyn)", "=nested"], 1):
+        book.sheet.write_formula(f"B{row}", formula)
+    cells = book.done()
+    assert [cells[f"KPIs!B{row}"].value for row in (1, 2, 3, 4)] == [0.5, 100, 3, 0.5]
+
+
+def test_links_to_other_workbooks_keep_their_value_and_stop_nothing(book: Any) -> None:
+    book.sheet.write_formula("B1", "=[1]Sheet1!A1", None, 40)
+    book.sheet.write_formula("B2", "=COST_PER_LEAD(1200,B1)")
+    book.sheet.write_formula("B3", "=COST_PER_LEAD('[1]My Sheet'!$A$1,5)", None, 7)
+    book.sheet.write_formula("B4", "=[1]Sheet1!A2", None, "#REF!")
+    book.sheet.write_formula("B5", "=SUM([@a])")
+    cells = book.done()
+    assert [cells[f"KPIs!B{row}"].value for row in (1, 2, 3)] == [40, 30, 7]
+    assert cells["KPIs!B3"].is_kpi
+    assert (cells["KPIs!B3"].explanation or "").startswith("refers to another workbook")
+    assert [cells[f"KPIs!B{row}"].error for row in (4, 5)] == ["#REF!", "#REF!"]
 
 
 def test_every_kpi_formula_counts_also_where_it_was_not_reached(book: Any) -> None:
@@ -232,6 +256,14 @@ def test_published_workbooks_keep_their_values(data: Path) -> None:
         (1234.5, "#,##0.00", "1,234.50", "1.234,50"),
         (1234.5, "General", "1234.5", "1234,5"),
         (46027, "yyyy-mm-dd", "2026-01-05", "2026-01-05"),
+        (15000000003, "General", "15000000003", "15000000003"),
+        (123456789012, "General", "1.23457E+11", "1,23457E+11"),
+        (1 / 3, "General", "0.333333333", "0,333333333"),
+        (-0.5, "General", "-0.5", "-0,5"),
+        (0, "General", "0", "0"),
+        (12.5, '0.0" Std., netto"', "12.5 Std., netto", "12,5 Std., netto"),
+        (1234.5, "#,##0.00 [$€-407]", "1,234.50 €", "1.234,50 €"),
+        (1234.5, "€#,##0.00", "€1,234.50", "€1.234,50"),
         (3, '0 "days"', "3 days", "3 days"),
         ("text", "0.0", "text", "text"),
         (None, "0.0", "", ""),

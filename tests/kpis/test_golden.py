@@ -33,6 +33,10 @@ class TestWinRatio:
     def test_by_value_of_all(self) -> None:
         assert evaluate("WIN_RATIO", ["won", "lost", "open"], [100, 300, 100], "all") == 0.2  # 100 of 500
 
+    def test_amounts_beside_a_blank_outcome_are_not_hidden(self) -> None:
+        told = explain("WIN_RATIO", ["won", "", "lost"], [100, 500, 100])
+        assert "beside a blank outcome, left out: 1." in told
+
     def test_edges(self) -> None:
         assert error("WIN_RATIO", ["open", "open"]) == "#DIV/0!"
         assert error("WIN_RATIO", ["red", "blue"]) == "#VALUE!"
@@ -55,7 +59,7 @@ class TestSalesCycle:
 
     def test_what_is_left_out_is_said(self) -> None:
         told = explain("SALES_CYCLE", [DAY, DAY, DAY, None], [DAY + 5, DAY - 1, None, None])
-        assert told.startswith("5.0 days: mean of 1 closed deal, ")
+        assert told.startswith("5.0 days: mean of 1 closed deal, each of 5 days.")
         assert "because a date is missing: 1." in told  # the row without any date is a blank row
         assert "before the first contact: 1." in told
         told = explain("SALES_CYCLE", [DAY, DAY], [DAY + 5, DAY + 7], ["won", "lost"])
@@ -157,6 +161,8 @@ class TestFunnel:
 
     def test_an_empty_stage_is_explained(self) -> None:
         assert "Nobody is in MQL, so there is nothing" in explain("FUNNEL", [["Lead", 9], ["MQL", 0], ["Won", 0]])
+        table = [["ch", "lead", "won"], ["a", "ja", "nein"], ["b", "", "x"]]
+        assert "Note: b: Nobody is in lead, so" in explain("FUNNEL", table, None, "ch", "any")
 
     def test_an_empty_stage_gives_div0_in_its_line(self) -> None:
         rows = evaluate("FUNNEL", [["Lead", 10], ["MQL", 0], ["Won", 0]])
@@ -181,7 +187,17 @@ class TestRetention:
         assert evaluate("RETENTION_RATE", ["a", "b"], ["a"], [None, None]) == 0.5
 
 
+class TestConversion:
+    def test_names_that_never_entered_are_said(self) -> None:
+        assert "not in entered, counted all the same: 1." in explain("CONVERSION_RATE", ["a", "b"], ["c"])
+        assert "not in entered" not in explain("CONVERSION_RATE", ["a", "b"], ["b"])
+
+
 class TestReturn:
+    def test_a_full_margin_is_a_margin(self) -> None:
+        assert "No margin was given" in explain("MARKETING_ROI", 60000, 20000)
+        assert "No margin was given" not in explain("MARKETING_ROI", 60000, 20000, 1)
+
     def test_romi_with_and_without_margin(self) -> None:
         assert evaluate("MARKETING_ROI", 60000, 20000, 0.6) == pytest.approx(0.8)  # (36,000 − 20,000) ÷ 20,000
         assert evaluate("MARKETING_ROI", 60000, 20000) == 2.0
