@@ -200,9 +200,11 @@ class Range:
             self.flat: Sequence[Any] = (raw,)
             self.columns = 1
         elif raw and isinstance(raw[0], list | tuple):
-            # One column is by far the most frequent range.
             self.columns = len(raw[0])
-            self.flat = list(chain.from_iterable(raw))
+            try:
+                self.flat = [cell for (cell,) in raw]  # one column, by far the most frequent range
+            except ValueError:
+                self.flat = list(chain.from_iterable(raw))
         else:
             self.flat = raw
             self.columns = 1
