@@ -203,8 +203,8 @@ class Range:
             self.columns = len(raw[0])
             try:
                 self.flat = [cell for (cell,) in raw]  # one column, by far the most frequent range
-            except ValueError:
-                self.flat = list(chain.from_iterable(raw))
+            except (ValueError, TypeError):
+                self.flat = list(chain.from_iterable(map(_as_row, raw)))
         else:
             self.flat = raw
             self.columns = 1
@@ -218,6 +218,10 @@ class Range:
             number = self.numbers[index] if self.numbers is not None else row + 1
             return PLACE_ROW(row=number, argument=self.argument)
         return PLACE_BLOCK(row=row + 1, column=column + 1, argument=self.argument)
+
+
+def _as_row(row: Any) -> Sequence[Any]:
+    return row if isinstance(row, list | tuple) else (row,)
 
 
 def read(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
@@ -549,6 +553,23 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     return days
 
 
+def read_plain_serials(flat: Sequence[Any], context: Context, *, since: int) -> Sequence[float | None] | None:
+    """Day numbers of a column that holds nothing but serials from ``since`` on and blanks (NaN here),
+    read at once with numpy; None where any cell needs a closer look."""
+    if context.date1904 or context.com or not set(map(type, flat)) <= {float, int, str, type(None)}:
+        return None
+    import numpy as np
+
+    try:
+        serials = np.array([None if cell == "" else cell for cell in flat], dtype="float64")
+    except ValueError:  # a text
+        return None
+    days = np.floor(serials) + (_EPOCH_1900 - 1)
+    if not np.all(np.isnan(days) | ((days >= since) & (serials < _LAST_SERIAL))):
+        return None
+    return days  # type: ignore[no-any-return]  # an array is a sequence to whoever makes a column of it
+
+
 def as_date(day: int) -> date:
     """The date of a day number, for a sentence."""
     return date.min + timedelta(days=day - 1)
@@ -626,17 +647,17 @@ def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence])
         if code := error_code(raw, context):
             raise CellError(code, ERROR_CELL(place=PLACE_CELL(argument=param.name), code=code))
         raise CellError.value(NO_TABLE(argument=param.name))
-    rows = raw if isinstance(raw[0], list | tuple) else [raw]
-    filled = [(row, number) for number, row in enumerate(rows, 1) if not all(map(is_blank, row))]
+    rows = [_as_row(row) for row in raw] if isinstance(raw[0], list | tuple) else [raw]
+    blank = {index for index, row in enumerate(rows) if not row or (is_blank(row[0]) and all(map(is_blank, row)))}
+    filled = [row for index, row in enumerate(rows) if index not in blank] if blank else rows
+    numbers = [index + 1 for index in range(len(rows)) if index not in blank]
     if not filled:
         raise CellError(NA, NO_NUMBERS(argument=param.name))
-    header, number = filled[0]
-    for cell in header:
-        refuse_error(cell, Range([cell], param.name, [number]), 0, context)
+    for cell in filled[0]:
+        refuse_error(cell, Range([cell], param.name, numbers[:1]), 0, context)
     if len(filled) == 1:
         raise CellError(NA, NO_ROWS(argument=param.name))
-    headers = tuple("" if is_blank(cell) else label(cell) for cell in header)
-    return TableData(headers, [row for row, _ in filled], [number for _, number in filled])
+    return TableData(tuple("" if is_blank(cell) else label(cell) for cell in filled[0]), filled, numbers)
 
 
 def _read_raw(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:

@@ -61,6 +61,8 @@ junk = st.one_of(
     st.lists(junk_cell, max_size=6),
     st.lists(st.lists(junk_cell, max_size=4), max_size=6),
     st.lists(st.tuples(junk_cell, junk_cell), max_size=6).map(tuple),
+    st.lists(st.one_of(junk_cell, st.lists(junk_cell, max_size=3)), max_size=6),  # no host sends it
+    st.lists(st.lists(junk_cell, max_size=1), min_size=1, max_size=4),
 )
 
 

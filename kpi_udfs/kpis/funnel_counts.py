@@ -37,7 +37,7 @@ def count_stages(
     """Count who is in which stage."""
     first = stages[0]
     rows = len(first.days if first.days is not None else first.reached or [])
-    columns: dict[str, list[Any]] = {_GROUP: groups if groups is not None else [""] * rows}
+    columns: dict[str, Sequence[Any]] = {_GROUP: groups if groups is not None else [""] * rows}
     for index, stage in enumerate(stages):
         if stage.days is not None:
             columns[f"{_DAY}{index}"] = stage.days
@@ -60,7 +60,7 @@ def _median(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def _frame(columns: dict[str, list[Any]]) -> nw.DataFrame[Any]:
+def _frame(columns: dict[str, Sequence[Any]]) -> nw.DataFrame[Any]:
     import pandas as pd
 
     typed = {

@@ -54,7 +54,7 @@ class StageColumn:
     """A stage's column, read: the day on which each row reached it, or only whether it did."""
 
     name: str
-    days: list[int | None] | None = None
+    days: Sequence[float | None] | None = None
     reached: list[int] | None = None
 
 
@@ -172,6 +172,9 @@ def _read_stage(data: TableData, column: int, context: Context, notes: list[Sent
     """A stage column as day numbers, or as flags where it holds yes and no."""
     name = data.headers[column]
     raw = [row[column] if column < len(row) else None for row in data.rows[1:]]
+    quick = cells.read_plain_serials(raw, context, since=_OUR_TIME)
+    if quick is not None:
+        return StageColumn(name, days=quick)
     read = {key: _flag(cell) for key, cell in _distinct(raw).items()}
     column_cells = cells.Range(raw, COLUMN(column=name), data.numbers[1:])
     if not {0, 1} & set(read.values()):
