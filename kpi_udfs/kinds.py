@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-#: What a blank cell's place holds in a column of days or amounts.
-Blank = None
-
 
 def shown(cell: Any) -> str:
     """A cell's content as its owner would recognise it, cut where it is long."""

@@ -7,6 +7,7 @@ cell's calls can be explained afterwards, however deep they stand in a formula.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 import zipfile
@@ -237,6 +238,8 @@ class Workbook:
             for cell in cells:
                 _collect(engine, cell)
         except Exception as error:
+            # The engine names no exception of its own for what it can't take; the log has the whole.
+            logging.getLogger("kpi_udfs").debug("calculating %s failed", self.path, exc_info=True)
             raise self._error(NOT_CALCULATED(reason=_first_line(error))) from error
         run.attach()
         return cells
