@@ -6,7 +6,6 @@ carries it; an exception nobody foresaw becomes ``#VALUE!`` in the cell and a fu
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -112,18 +111,13 @@ def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError
     except OverflowError:
         result = CellError.num(TOO_LARGE())
     except Exception:
-        _log("unexpected error in %s", spec.name)
+        import logging  # a call that goes right never needs it
+
+        logging.getLogger("kpi_udfs").exception("unexpected error in %s", spec.name)
         result = CellError.value(UNEXPECTED(kpi=spec.name))
     if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
         result = CellError.num(TOO_LARGE())
     return Answer(spec, result, tuple(notes), context)
-
-
-def _log(message: str, *facts: Any) -> None:
-    """An entry for whoever maintains this, with the exception being handled if there is one."""
-    import logging  # a call that goes right never needs it
-
-    logging.getLogger("kpi_udfs").error(message, *facts, exc_info=sys.exc_info()[0] is not None)
 
 
 def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]) -> list[Any]:
@@ -142,7 +136,7 @@ def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list
         if param.default is not Required and cells.is_left_out(raw, context):
             bound.append(param.default)
             continue
-        if index >= len(arguments) or (context.com and type(raw) is int and raw == cells.COM_MISSING):
+        if index >= len(arguments) or cells.is_missing(raw, context):
             raise CellError.value(cells.MISSING(argument=param.name, help=param.help))
         value = cells.read(raw, param, context, notes)
         if param.default is not Required and param.kind.shape == "number" and value == 0:

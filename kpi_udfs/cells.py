@@ -179,9 +179,12 @@ def is_left_out(raw: Any, context: Context) -> bool:
         return len(raw) == 1 and is_left_out(raw[0], context)
     if isinstance(raw, bool):
         return False
-    if isinstance(raw, int | float) and (raw == 0 or (context.com and raw == COM_MISSING)):
-        return True
-    return is_blank(raw)
+    return is_blank(raw) or is_missing(raw, context) or (isinstance(raw, int | float) and raw == 0)
+
+
+def is_missing(raw: Any, context: Context) -> bool:
+    """Whether COM says that the argument was left out."""
+    return context.com and type(raw) is int and raw == COM_MISSING
 
 
 # --------------------------------------------------------------------------------- ranges
@@ -339,7 +342,7 @@ class _Gathered:
         numbers = [part for part in self.parts if part is not None and part == part]
         if self.words and numbers:
             word = next(iter(self.words))
-            raise CellError.value(MIXTURE(argument=name, number=_plain_number(numbers[0]), word=shown(word)))
+            raise CellError.value(MIXTURE(argument=name, number=shown(float(numbers[0])), word=shown(word)))
         if len(self.currencies) > 1:
             first, second, *_ = self.currencies
             raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
@@ -406,10 +409,6 @@ def _ambiguous(reason: Text, cell: str, place: Sentence, context: Context) -> Ce
     if language is None:
         return CellError.value(reason(place=place, content=shown(cell)))
     return CellError.value(AMBIGUOUS_HERE(place=place, content=shown(cell), language=language))
-
-
-def _plain_number(number: float) -> str:
-    return f"{number:.15g}"
 
 
 def _check_bounds(numbers: Iterable[float | None], cells: Range, kind: Kind) -> None:
@@ -644,8 +643,7 @@ def _read_choice(raw: Any, param: Param, context: Context, notes: list[Sentence]
 
 def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> TableData:
     if not isinstance(raw, list | tuple) or not raw:
-        if code := error_code(raw, context):
-            raise CellError(code, ERROR_CELL(place=PLACE_CELL(argument=param.name), code=code))
+        refuse_error(raw, Range(raw, param.name), 0, context)
         raise CellError.value(NO_TABLE(argument=param.name))
     rows = [_as_row(row) for row in raw] if isinstance(raw[0], list | tuple) else [raw]
     blank = {index for index, row in enumerate(rows) if not row or (is_blank(row[0]) and all(map(is_blank, row)))}

@@ -187,31 +187,32 @@ class Workbook:
 
     def formula_cells(self) -> list[FormulaCell]:
         """Every formula of the workbook, sheet by sheet, not yet calculated."""
-        found = []
-        for sheet in self.book.worksheets:
-            for row in sheet.iter_rows():
-                for cell in row:
-                    if cell.data_type != "f":
-                        continue
-                    value = cell.value
-                    formula = value.text if isinstance(value, ArrayFormula) else value
-                    if isinstance(formula, str):
-                        area = value.ref if isinstance(value, ArrayFormula) else None
-                        found.append(
-                            FormulaCell(
-                                sheet=sheet.title,
-                                row=cell.row,
-                                column=cell.column,
-                                formula=plain(formula),
-                                number_format=cell.number_format,
-                                saved_area=area,
-                                prefixed=formula != plain(formula),
-                                is_kpi=links_elsewhere(formula) and _KPI_CALL.search(formula) is not None,
-                                linked=links_elsewhere(formula),
-                                locale=self.locale,
-                            )
-                        )
-        return found
+        cells = (cell for sheet in self.book.worksheets for row in sheet.iter_rows() for cell in row)
+        found = (self._formula_cell(cell) for cell in cells if cell.data_type == "f")
+        return [cell for cell in found if cell is not None]
+
+    def _formula_cell(self, cell: Any) -> FormulaCell | None:
+        """What openpyxl tells about a formula's cell; None for a data table, which has no formula text."""
+        stored, area = cell.value, None
+        if isinstance(stored, ArrayFormula):
+            stored, area = stored.text, stored.ref
+        if not isinstance(stored, str):
+            return None
+        formula = plain(stored)
+        linked = links_elsewhere(formula)
+        return FormulaCell(
+            sheet=cell.parent.title,
+            row=cell.row,
+            column=cell.column,
+            formula=formula,
+            number_format=cell.number_format,
+            saved_area=area,
+            prefixed=formula != stored,
+            # A linked formula is never prepared, which is where KPI calls are found otherwise.
+            is_kpi=linked and _KPI_CALL.search(formula) is not None,
+            linked=linked,
+            locale=self.locale,
+        )
 
     def check_sheet(self, name: str) -> None:
         titles = [sheet.title for sheet in self.book.worksheets]

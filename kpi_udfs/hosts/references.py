@@ -201,8 +201,4 @@ def _unescape(name: str) -> str:
 
 def letters(column: int) -> str:
     """A column's letters: 1 is A."""
-    name = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        name = chr(65 + rest) + name
-    return name
+    return formualizer.CellRef(None, 1, column, abs_row=False, abs_col=False).str_col

@@ -264,8 +264,7 @@ def _block(
     for group, steps in lines:
         first, before = steps[0], None
         # An empty stage before the last leaves rates with nothing to divide by: say it once.
-        empty = [NOTHING_BEFORE(stage=step.stage) for step in steps[:-1] if not step.count]
-        noted += [OVERALL_GROUP(group=group, overall=note) if group else note for note in empty]
+        noted += [_of_group(group, NOTHING_BEFORE(stage=step.stage)) for step in steps[:-1] if not step.count]
         for step in steps:
             cumulative = _share(step.count, first)
             row: list[Any] = [step.stage, step.count, "", cumulative, ""]
@@ -279,7 +278,7 @@ def _block(
             rows.append([group, *row] if by else row)
             before = step
         if len(working) < 5:
-            working.extend(_overall(group, steps))
+            working.append(_of_group(group, _overall(steps)))
     kinds = (TEXT, COUNT, PERCENT, PERCENT, COUNT, *([DAYS] if timed else []))
     return Block(rows, (TEXT, *kinds) if by else kinds, (*working, rule), tuple(noted))
 
@@ -287,19 +286,22 @@ def _block(
 OVERALL_GROUP = text("FUNNEL.overall_group", "{group}: {overall}")
 
 
-def _overall(group: str, steps: Sequence[_Step]) -> list[Sentence]:
+def _of_group(group: str, said: Sentence) -> Sentence:
+    """The sentence with the group it is about, if there are groups."""
+    return OVERALL_GROUP(group=group, overall=said) if group else said
+
+
+def _overall(steps: Sequence[_Step]) -> Sentence:
     first, last = steps[0], steps[-1]
-    if first.count:
-        said = OVERALL(
-            rate=last.count / first.count,
-            last=last.count,
-            first=first.count,
-            first_stage=first.stage,
-            last_stage=last.stage,
-        )
-    else:
-        said = EMPTY(first_stage=first.stage)
-    return [OVERALL_GROUP(group=group, overall=said) if group else said]
+    if not first.count:
+        return EMPTY(first_stage=first.stage)
+    return OVERALL(
+        rate=last.count / first.count,
+        last=last.count,
+        first=first.count,
+        first_stage=first.stage,
+        last_stage=last.stage,
+    )
 
 
 def _share(count: float, of: _Step) -> float | CellError:

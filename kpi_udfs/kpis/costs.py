@@ -7,7 +7,7 @@ from typing import Annotated
 
 from kpi_udfs.errors import DIV0, VALUE, CellError
 from kpi_udfs.kinds import MONEY, Amount, Count, Money, Periods
-from kpi_udfs.kpis.shares import parts_of, ratio
+from kpi_udfs.kpis.shares import ratio
 from kpi_udfs.messages import Sentence, Text, text
 from kpi_udfs.registry import Example, Measure, kpi
 
@@ -240,8 +240,9 @@ def customer_acquisition_cost(
     if not lag:
         return _cost_per(spend, new_customers, CUSTOMER_WORKING, CUSTOMER_NOTHING)
     lag = int(lag)
-    costs = parts_of(spend, LAG_NAMES, "spend")
-    won = parts_of(new_customers, LAG_NAMES, "new_customers")
+    if new_customers.names is not None:
+        raise CellError.value(LAG_NAMES(argument="new_customers"))
+    costs, won = spend.parts, new_customers.parts
     if len(costs) != len(won):
         raise CellError.value(LAG_LENGTHS(spend=len(costs), customers=len(won)))
     if lag >= len(costs):

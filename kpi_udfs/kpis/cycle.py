@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from kpi_udfs.errors import NA, CellError
 from kpi_udfs.kinds import DAYS, DayNumbers, OutcomeCells
-from kpi_udfs.kpis.sales import LENGTHS
 from kpi_udfs.kpis.shares import same_length
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
@@ -84,11 +83,11 @@ def sales_cycle(
     Shapes: columns of equal length. Unit: days. Errors: ``#N/A`` where no deal can be measured,
     ``#VALUE!`` for a date that can't be read. Source: common field definition.
     """
-    same_length(LENGTHS, first_touch=first_touch, close_dates=close_dates)
+    same_length(first_touch=first_touch, close_dates=close_dates)
     pairs = list(zip(first_touch, close_dates, strict=True))
     left_out: list[Sentence] = []
     if outcomes is not None:
-        same_length(LENGTHS, first_touch=first_touch, outcomes=outcomes.cells)
+        same_length(first_touch=first_touch, outcomes=outcomes.cells)
         won = [pair for pair, meaning in zip(pairs, outcomes.each, strict=True) if meaning == "won"]
         # A row without any date is a blank row, not a deal.
         not_won = sum(

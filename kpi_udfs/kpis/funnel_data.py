@@ -122,14 +122,10 @@ def read_stages(
 def read_groups(data: TableData, by: str, context: Context) -> tuple[str, list[str]]:
     """The header of the column ``by`` and the group of each row, empty where the cell is blank."""
     column = _column(data, by)
-    groups = []
-    for row, number in zip(data.rows[1:], data.numbers[1:], strict=True):
-        cell = row[column] if column < len(row) else None
-        if code := cells.error_code(cell, context):
-            place = cells.PLACE_ROW(row=number, argument=COLUMN(column=data.headers[column]))
-            raise CellError(code, cells.ERROR_CELL(place=place, code=code))
-        groups.append("" if cells.is_blank(cell) else cells.label(cell))
-    return data.headers[column], groups
+    raw = _column_cells(data, column)
+    for index, cell in enumerate(raw.flat):
+        cells.refuse_error(cell, raw, index, context)
+    return data.headers[column], ["" if cells.is_blank(cell) else cells.label(cell) for cell in raw.flat]
 
 
 def _is_stage(header: str, stages: Sequence[str] | None, context: Context) -> bool:
@@ -168,44 +164,31 @@ def _column(data: TableData, name: str) -> int:
     raise CellError.value(UNKNOWN_STAGE(stage=name, headers=data.headers))
 
 
+def _column_cells(data: TableData, column: int) -> cells.Range:
+    """The cells of a column below its header."""
+    raw = [row[column] if column < len(row) else None for row in data.rows[1:]]
+    return cells.Range(raw, COLUMN(column=data.headers[column]), data.numbers[1:])
+
+
 def _read_stage(data: TableData, column: int, context: Context, notes: list[Sentence]) -> StageColumn:
     """A stage column as day numbers, or as flags where it holds yes and no."""
     name = data.headers[column]
-    raw = [row[column] if column < len(row) else None for row in data.rows[1:]]
-    quick = cells.read_plain_serials(raw, context, since=_OUR_TIME)
+    raw = _column_cells(data, column)
+    quick = cells.read_plain_serials(raw.flat, context, since=_OUR_TIME)
     if quick is not None:
         return StageColumn(name, days=quick)
-    read = {key: _flag(cell) for key, cell in _distinct(raw).items()}
-    column_cells = cells.Range(raw, COLUMN(column=name), data.numbers[1:])
-    if not {0, 1} & set(read.values()):
-        days = cells.read_days(column_cells, context, notes)
+    flags = [_flag(cell) for cell in raw.flat]
+    if 0 not in flags and 1 not in flags:
+        days = cells.read_days(raw, context, notes)
         for index, day in enumerate(days):
             if day is not None and day < _OUR_TIME:
-                place = column_cells.place(index)
-                raise CellError.value(NOT_OUR_TIME(place=place, content=shown(raw[index])))
+                raise CellError.value(NOT_OUR_TIME(place=raw.place(index), content=shown(raw.flat[index])))
         return StageColumn(name, days=days)
-    flags = [read[_key(cell)] for cell in raw]
     if None in flags:
         index = flags.index(None)
-        cells.refuse_error(raw[index], column_cells, index, context)
-        raise CellError.value(NOT_YES_OR_NO(place=column_cells.place(index), content=shown(raw[index])))
+        cells.refuse_error(raw.flat[index], raw, index, context)
+        raise CellError.value(NOT_YES_OR_NO(place=raw.place(index), content=shown(raw.flat[index])))
     return StageColumn(name, reached=[1 if flag == 1 else 0 for flag in flags])
-
-
-def _distinct(raw: list[Any]) -> dict[Any, Any]:
-    """The different cells of a column; most columns hold few, and each is looked at once."""
-    try:
-        return {cell: cell for cell in raw}
-    except TypeError:  # an error cell is a mapping
-        return {_key(cell): cell for cell in raw}
-
-
-def _key(cell: Any) -> Any:
-    try:
-        hash(cell)
-    except TypeError:
-        return repr(cell)
-    return cell
 
 
 def _flag(cell: Any) -> int | None:

@@ -17,7 +17,6 @@ from kpi_udfs.kinds import (
     Money,
     OutcomeCells,
 )
-from kpi_udfs.kpis.sales import LENGTHS
 from kpi_udfs.kpis.shares import ratio, same_length
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
@@ -146,12 +145,12 @@ def revenue(
     rows = list(enumerate(amounts.parts))
     said: list[Sentence] = []
     if outcomes is not None:
-        same_length(LENGTHS, amounts=amounts.parts, outcomes=outcomes.cells)
+        same_length(amounts=amounts.parts, outcomes=outcomes.cells)
         won = [(row, part) for row, part in rows if outcomes.each[row] == "won"]
         said.append(REVENUE_WON(rows=sum(part is not None for _, part in rows) - sum(p is not None for _, p in won)))
         rows = won
     if dates is not None:
-        same_length(LENGTHS, amounts=amounts.parts, dates=dates)
+        same_length(amounts=amounts.parts, dates=dates)
         rows = _within(rows, dates, from_date, to_date, said)
     counted = [part for _, part in rows if part is not None]
     if not counted:

@@ -25,10 +25,6 @@ NO_VALUE = text("WIN_RATIO.no_value", "The deals to divide by have no value: the
 NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
 VALUE_MISSING = text("WIN_RATIO.value_missing", "deals without a value, counted with 0: {deals:count}.")
 OUTCOME_MISSING = text("WIN_RATIO.outcome_missing", "amounts beside a blank outcome, left out: {rows:count}.")
-LENGTHS = text(
-    "rows.lengths",
-    "{first} has {first_cells:count} {first_cells:cell|cells} and {second} {second_cells:count}; they belong together row by row.",
-)
 
 
 @kpi(
@@ -96,7 +92,7 @@ def _words(outcomes: Outcomes) -> list[Sentence]:
 def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Sentence]) -> Measure:
     each = outcomes.each
     amounts = list(values.parts)
-    same_length(LENGTHS, outcomes=each, values=amounts)
+    same_length(outcomes=each, values=amounts)
     sums = {
         meaning: fsum(amount or 0.0 for amount, of in zip(amounts, each, strict=True) if of == meaning)
         for meaning in ("won", "lost", "open")

@@ -1,13 +1,18 @@
-"""Ratios with their working: the formula most KPIs share."""
+"""What most KPIs share: ratios with their working, and columns that belong together row by row."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kpi_udfs.errors import CellError
-from kpi_udfs.kinds import Amount
-from kpi_udfs.messages import Sentence, Text
+from kpi_udfs.messages import Sentence, Text, text
 from kpi_udfs.registry import Measure
+
+LENGTHS = text(
+    "rows.lengths",
+    "{first} has {first_cells:count} {first_cells:cell|cells} and {second} {second_cells:count}; they belong together "
+    "row by row.",
+)
 
 
 def ratio(
@@ -30,16 +35,9 @@ def ratio(
     return Measure(top / bottom, (working(**facts),), warnings, currency)
 
 
-def same_length(reason: Text, **columns: Any) -> None:
+def same_length(**columns: Any) -> None:
     """Columns that belong row to row have as many cells; else ``#VALUE!``."""
     (first, one), *others = columns.items()
     for other, many in others:
         if len(one) != len(many):
-            raise CellError.value(reason(first=first, first_cells=len(one), second=other, second_cells=len(many)))
-
-
-def parts_of(amount: Amount, reason: Text, argument: str) -> list[float | None]:
-    """The numbers cell by cell; ``#VALUE!`` where texts were counted instead."""
-    if amount.names is not None:
-        raise CellError.value(reason(argument=argument))
-    return list(amount.parts)
+            raise CellError.value(LENGTHS(first=first, first_cells=len(one), second=other, second_cells=len(many)))
