@@ -73,11 +73,7 @@ def shown(measure: Measure, kind: Kind, locale: str | None) -> str:
         return measure.value
     if kind.name == "days":
         return say(DAYS_VALUE(days=measure.value), locale)
-    if measure.currency:
-        from babel.numbers import format_currency
-
-        return format_currency(measure.value, measure.currency, locale=(locale or "en").replace("-", "_"))
-    return write(measure.value, kind.written, locale)
+    return write(measure.value, kind.written, locale, measure.currency)
 
 
 def context_now(*, date1904: bool | None = None, com: bool = False) -> Context | CellError:

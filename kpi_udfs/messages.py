@@ -106,15 +106,16 @@ def _is_one(value: Any, locale: str) -> bool:
     return bool(Locale.parse(language_of(locale)).plural_form(Decimal(f"{value:.15g}")) == "one")
 
 
-def write(value: Any, how: str, locale: str | None = None) -> str:
+def write(value: Any, how: str, locale: str | None = None, currency: str | None = None) -> str:
     """A number, a date or the name of a language as ``locale`` writes it.
 
     ``how``: ``count`` 4,238 · ``amount`` 1,234.50 · ``percent`` 63.2% · ``days`` 51.8 ·
     ``number`` 2.72 · ``date`` Mar 4, 2017 · ``language`` German (Switzerland).
+    With a ``currency`` (ISO code) an amount is written with its symbol.
     """
     from babel import Locale, UnknownLocaleError
     from babel.dates import format_date
-    from babel.numbers import format_decimal, format_percent
+    from babel.numbers import format_currency, format_decimal, format_percent
 
     try:
         known = Locale.parse((locale or "en").replace("-", "_"))
@@ -127,6 +128,8 @@ def write(value: Any, how: str, locale: str | None = None) -> str:
     number = Decimal(f"{value:.15g}")
     # Rounded as spreadsheets round what they show; with room for every float's digits.
     with localcontext(rounding=ROUND_HALF_UP, prec=400):
+        if currency:
+            return format_currency(number, currency, locale=known)
         if how == "percent":
             pattern = known.percent_formats[None].pattern.replace("0", "0.0", 1)
             return format_percent(number, pattern, locale=known)

@@ -71,6 +71,9 @@ def test_two_currencies_in_a_range_or_a_call_are_refused() -> None:
 
 def test_the_currency_of_the_texts_is_shown() -> None:
     assert ask("COST_PER_LEAD", ["1.200,50 €"], 2).explanation.startswith("€600.25: ")
+    # Rounded as the cell rounds what it shows.
+    assert ask("COST_PER_LEAD", ["1 €"], 8).explanation.startswith("€0.13: ")
+    assert ask("COST_PER_LEAD", ["1"], 8).explanation.startswith("0.13: ")
 
 
 def test_an_ambiguous_text_needs_a_language(language: Any) -> None:
