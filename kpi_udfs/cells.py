@@ -20,7 +20,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from kpi_udfs.errors import NA, VALUE, CellError
-from kpi_udfs.kinds import Amount, Kind, Outcomes, TableData, shown
+from kpi_udfs.kinds import Amount, Column, Kind, NativeColumn, NativeTable, Outcomes, TableData, shown
 from kpi_udfs.messages import Sentence, Text, text
 from kpi_udfs.settings import Settings, fold
 
@@ -91,6 +91,8 @@ NO_KNOWN_OUTCOME = text(
     "No cell of {argument} is a word known as won or lost. Found: {words:list}. The words are listed in outcomes.yaml.",
 )
 NO_OUTCOMES = text("cells.no_outcomes", "{argument} holds no outcomes yet: all its cells are blank.")
+NOT_YES_OR_NO = text("cells.not_yes_or_no", '{place} holds "{content}"; yes, no, 1 or 0 belongs here.')
+NOT_OUR_TIME = text("cells.not_our_time", "{place} holds {content}, which is no date since 1950.")
 BLANK_COUNT = text("cells.blank_count", "{place} is blank; a count belongs here.")
 NO_ROWS = text("cells.no_rows", "{argument} holds a header row and no data yet.")
 NO_TABLE = text("cells.no_table", "{argument} should be a table with its header row.")
@@ -117,6 +119,7 @@ COUNTED = text("cells.counted", "{argument}: each different text was counted onc
 ALL_BLANK = text("cells.all_blank", "{argument} is blank and was read as 0.")
 PLACE_CELL = text("cells.place.cell", "{argument}")
 PLACE_ROW = text("cells.place.row", "Row {row} of {argument}")
+COLUMN = text("cells.column", 'column "{column}"')
 PLACE_BLOCK = text("cells.place.block", "Row {row}, column {column} of {argument}")
 
 # ------------------------------------------------------------------------------ error cells
@@ -229,6 +232,10 @@ def _as_row(row: Any) -> Sequence[Any]:
 
 def read(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
     """The value that ``raw`` cells are for ``param``; what deserves saying goes into ``notes``."""
+    if isinstance(raw, NativeColumn | NativeTable):
+        from kpi_udfs.tables.native_columns import read_native
+
+        return read_native(raw, param, context, notes)
     return _READERS[param.kind.shape](raw, param, context, notes)
 
 
@@ -343,9 +350,7 @@ class _Gathered:
         if self.words and numbers:
             word = next(iter(self.words))
             raise CellError.value(MIXTURE(argument=name, number=shown(float(numbers[0])), word=shown(word)))
-        if len(self.currencies) > 1:
-            first, second, *_ = self.currencies
-            raise CellError.value(TWO_CURRENCIES(argument=name, first=first, second=second))
+        self.refuse_two_currencies()
         if self.percentages and len(self.percentages) < len(numbers):
             raise CellError.value(PERCENT_AMONG_AMOUNTS(argument=name, content=self.percentages[0]))
         self.say_how_texts_were_read(notes)
@@ -360,6 +365,11 @@ class _Gathered:
         elif self.kind.name == "count" and _look_like_identifiers(numbers):
             notes.append(LOOK_LIKE_IDS(argument=name))
         return Amount(math.fsum(numbers), self.parts, currency=next(iter(self.currencies), None))
+
+    def refuse_two_currencies(self) -> None:
+        if len(self.currencies) > 1:
+            first, second, *_ = self.currencies
+            raise CellError.value(TWO_CURRENCIES(argument=self.cells.argument, first=first, second=second))
 
     def say_how_texts_were_read(self, notes: list[Sentence]) -> None:
         name, language = self.cells.argument, self.context.settings.language
@@ -552,23 +562,6 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     return days
 
 
-def read_plain_serials(flat: Sequence[Any], context: Context, *, since: int) -> Sequence[float | None] | None:
-    """Day numbers of a column that holds nothing but serials from ``since`` on and blanks (NaN here),
-    read at once with numpy; None where any cell needs a closer look."""
-    if context.date1904 or context.com or not set(map(type, flat)) <= {float, int, str, type(None)}:
-        return None
-    import numpy as np
-
-    try:
-        serials = np.array([None if cell == "" else cell for cell in flat], dtype="float64")
-    except ValueError:  # a text
-        return None
-    days = np.floor(serials) + (_EPOCH_1900 - 1)
-    if not np.all(np.isnan(days) | ((days >= since) & (serials < _LAST_SERIAL))):
-        return None
-    return days  # type: ignore[no-any-return]  # an array is a sequence to whoever makes a column of it
-
-
 def as_date(day: int) -> date:
     """The date of a day number, for a sentence."""
     return date.min + timedelta(days=day - 1)
@@ -578,7 +571,11 @@ def as_date(day: int) -> date:
 
 
 def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Outcomes:
-    cells = Range(raw, param.name)
+    return read_outcomes(Range(raw, param.name), context)
+
+
+def read_outcomes(cells: Range, context: Context) -> Outcomes:
+    """Won, lost, open or blank: each cell of a column."""
     try:
         counts = Counter(cells.flat)
     except TypeError:  # something that can't be counted: an error cell, or nothing a cell can hold
@@ -586,25 +583,31 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
             refuse_error(cell, cells, index, context)
         cells.flat = [cell if isinstance(cell, str | float | None) else shown(cell) for cell in cells.flat]
         counts = Counter(cells.flat)
+    for cell in counts:
+        if error_code(cell, context):
+            refuse_error(cell, cells, list(cells.flat).index(cell), context)
+    return Outcomes(cells.flat, outcome_meanings(counts, cells.argument, context), counts)
+
+
+def outcome_meanings(words: Iterable[Any], argument: str | Sentence, context: Context) -> dict[Any, str | None]:
+    """What each word means; None for a blank. ``#VALUE!`` where no word is known, ``#N/A`` without any."""
     known = context.settings.outcomes
     meanings: dict[Any, str | None] = {}
     understood = False
-    for cell in counts:
+    for cell in words:
         if is_blank(cell):
             meanings[cell] = None
         else:
-            if error_code(cell, context):
-                refuse_error(cell, cells, list(cells.flat).index(cell), context)
             word = known.get(fold(shown(cell)))
             meanings[cell] = word or "open"
             understood = understood or word is not None
     if not understood:
-        words = sorted({shown(cell) for cell, meaning in meanings.items() if meaning})
-        if not words:
-            raise CellError(NA, NO_OUTCOMES(argument=param.name))
-        some = words[:5] + (["…"] if len(words) > 5 else [])
-        raise CellError.value(NO_KNOWN_OUTCOME(argument=param.name, words=some))
-    return Outcomes(cells.flat, meanings, counts)
+        found = sorted({shown(cell) for cell, meaning in meanings.items() if meaning})
+        if not found:
+            raise CellError(NA, NO_OUTCOMES(argument=argument))
+        some = found[:5] + (["…"] if len(found) > 5 else [])
+        raise CellError.value(NO_KNOWN_OUTCOME(argument=argument, words=some))
+    return meanings
 
 
 def _read_labels(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> list[str]:
@@ -645,21 +648,166 @@ def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence])
     if not isinstance(raw, list | tuple) or not raw:
         refuse_error(raw, Range(raw, param.name), 0, context)
         raise CellError.value(NO_TABLE(argument=param.name))
-    rows = [_as_row(row) for row in raw] if isinstance(raw[0], list | tuple) else [raw]
-    blank = {index for index, row in enumerate(rows) if not row or (is_blank(row[0]) and all(map(is_blank, row)))}
-    filled = [row for index, row in enumerate(rows) if index not in blank] if blank else rows
-    numbers = [index + 1 for index in range(len(rows)) if index not in blank]
-    if not filled:
+    rows: Sequence[Sequence[Any]] = raw if isinstance(raw[0], list | tuple) else [raw]
+    if not set(map(type, rows)) <= {list, tuple}:
+        rows = list(map(_as_row, rows))
+    top = next((index for index, row in enumerate(rows) if not is_blank_row(row)), None)
+    if top is None:
         raise CellError(NA, NO_NUMBERS(argument=param.name))
-    for cell in filled[0]:
-        refuse_error(cell, Range([cell], param.name, numbers[:1]), 0, context)
-    if len(filled) == 1:
+    header, below = rows[top], rows[top + 1 :]
+    for cell in header:
+        refuse_error(cell, Range([cell], param.name, [top + 1]), 0, context)
+    if all(map(is_blank_row, below)):
         raise CellError(NA, NO_ROWS(argument=param.name))
-    return TableData(tuple("" if is_blank(cell) else label(cell) for cell in filled[0]), filled, numbers)
+    return TableData(tuple("" if is_blank(cell) else label(cell) for cell in header), header, below, top + 2)
+
+
+def is_blank_row(row: Sequence[Any]) -> bool:
+    return not row or (is_blank(row[0]) and all(map(is_blank, row)))
+
+
+def cell_columns(data: TableData, indexes: Sequence[int]) -> list[Range]:
+    """The columns with these numbers, without the rows that are blank all over."""
+    columns: list[list[Any]] = [[] for _ in indexes]
+    rows = data.below
+    # Rows lie scattered in memory: some hundred at a time stay at hand for all the columns.
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500]
+        for column, index in zip(columns, indexes, strict=True):
+            try:
+                column += [row[index] for row in part]
+            except IndexError:  # a row that is shorter than the header
+                column += [row[index] if index < len(row) else None for row in part]
+    # Only a row with nothing in the first of them can be blank: few need a closer look.
+    suspects = [
+        i for i, cell in enumerate(columns[0]) if not cell or cell != cell or (type(cell) is str and cell.isspace())
+    ]
+    blank = {i for i in suspects if is_blank_row(rows[i])}
+    numbers: Sequence[int] = range(data.first, data.first + len(rows))
+    if blank:
+        numbers = [number for i, number in enumerate(numbers) if i not in blank]
+        columns = [[cell for i, cell in enumerate(column) if i not in blank] for column in columns]
+    return [
+        Range(column, COLUMN(column=data.headers[index]), numbers)
+        for column, index in zip(columns, indexes, strict=True)
+    ]
 
 
 def _read_raw(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
     return raw
+
+
+# --------------------------------------------------------------------- columns of table KPIs
+
+
+def read_keys(cells: Range, context: Context) -> Column:
+    """Names as numbers with the texts they stand for, in the order of the texts; blanks are ``""``."""
+    import numpy as np
+
+    flat = cells.flat
+    try:
+        distinct = list(dict.fromkeys(flat))
+    except TypeError:  # an error cell of some host
+        for index, cell in enumerate(flat):
+            refuse_error(cell, cells, index, context)
+        flat = [shown(cell) for cell in flat]
+        distinct = list(dict.fromkeys(flat))
+    kinds = set(map(type, distinct))
+    if kinds <= {str}:
+        texts = [cell.strip() for cell in distinct]
+    else:
+        if bool in kinds:  # 1, 1.0 and TRUE are one key to a dictionary
+            flat = [shown(cell) if type(cell) is bool else cell for cell in flat]
+            distinct = list(dict.fromkeys(flat))
+        texts = ["" if is_blank(cell) else label(cell) for cell in distinct]
+    if ERROR_TEXTS.keys() & texts or (context.com and int in kinds):
+        for index, cell in enumerate(flat):
+            refuse_error(cell, cells, index, context)
+    labels = sorted(set(texts))
+    code_of = {word: code for code, word in enumerate(labels)}
+    codes = {cell: code_of[word] for cell, word in zip(distinct, texts, strict=True)}
+    values = np.fromiter(map(codes.__getitem__, flat), dtype="int64", count=len(flat))
+    return Column(cells.argument, values, labels)
+
+
+def read_day_column(cells: Range, context: Context, notes: list[Sentence]) -> Column:
+    """Day numbers; a column of nothing but serials in our time is read at once."""
+    from kpi_udfs.tables.frames import plain_numbers
+
+    if not (context.date1904 or context.com):
+        serials = plain_numbers(cells.flat)
+        if serials is not None and _in_our_time(serials):
+            return Column(cells.argument, serials // 1 + (_EPOCH_1900 - 1))
+    days = read_days(cells, context, notes)
+    for index, day in enumerate(days):
+        if day is not None and day < OUR_TIME:
+            raise CellError.value(NOT_OUR_TIME(place=cells.place(index), content=shown(cells.flat[index])))
+    return Column(cells.argument, days)
+
+
+#: Numbers below it are counts that landed among dates, not the day of a lead or a purchase.
+OUR_TIME = date(1950, 1, 1).toordinal()
+
+
+def _in_our_time(serials: Any) -> bool:
+    """Whether an array of serials holds only days since 1950 and NaN."""
+    import numpy as np
+
+    filled = ~np.isnan(serials)
+    first, last = OUR_TIME - (_EPOCH_1900 - 1), _LAST_SERIAL
+    return bool(np.all(serials >= first, where=filled) and np.all(serials < last, where=filled))
+
+
+YES = frozenset({"yes", "y", "x", "true", "ja", "oui", "sì", "si", "ya", "wahr", "vrai", "vero", "benar", "✓", "1"})
+NO = frozenset({"no", "n", "false", "nein", "non", "tidak", "falsch", "faux", "falso", "salah", "-", "0"})
+
+
+def flag(cell: Any) -> int | None:
+    """1 for yes, 0 for no, -1 for a blank, None for anything else."""
+    if is_blank(cell):
+        return -1
+    if isinstance(cell, bool) or (isinstance(cell, int | float) and cell in (0, 1)):
+        return int(cell)
+    if isinstance(cell, str):
+        word = cell.strip().casefold()
+        return 1 if word in YES else 0 if word in NO else None
+    return None
+
+
+def read_flag_column(cells: Range, context: Context, blank: int | None = 0) -> Column:
+    """1 for yes and 0 for no, in five languages; ``blank`` for a blank cell."""
+    flags = list(map(flag, cells.flat))
+    if None in flags:
+        index = flags.index(None)
+        refuse_error(cells.flat[index], cells, index, context)
+        raise CellError.value(NOT_YES_OR_NO(place=cells.place(index), content=shown(cells.flat[index])))
+    return Column(cells.argument, [blank if one == -1 else one for one in flags])
+
+
+def read_number_column(cells: Range, kind: Kind, context: Context, notes: list[Sentence]) -> Column:
+    """One number per cell, None for a blank; texts that are numbers are read."""
+    gathered = _Gathered(cells, kind, context)
+    if not gathered.only_numbers():
+        gathered.one_by_one()
+    gathered.refuse_two_currencies()
+    gathered.say_how_texts_were_read(notes)
+    return Column(cells.argument, gathered.parts)
+
+
+def _read_key_column(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Column:
+    return read_keys(Range(raw, param.name), context)
+
+
+def _read_day_column(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Column:
+    return read_day_column(Range(raw, param.name), context, notes)
+
+
+def _read_flag_column(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Column:
+    return read_flag_column(Range(raw, param.name), context, blank=None)
+
+
+def _read_number_column(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Column:
+    return read_number_column(Range(raw, param.name), param.kind, context, notes)
 
 
 _READERS: Mapping[str, Callable[[Any, Param, Context, list[Sentence]], Any]] = {
@@ -673,4 +821,8 @@ _READERS: Mapping[str, Callable[[Any, Param, Context, list[Sentence]], Any]] = {
     "choice": _read_choice,
     "table": _read_table,
     "raw": _read_raw,
+    "keys": _read_key_column,
+    "days": _read_day_column,
+    "flags": _read_flag_column,
+    "numbers": _read_number_column,
 }

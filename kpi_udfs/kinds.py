@@ -27,13 +27,37 @@ class Kind:
     """One kind of argument or result."""
 
     name: str
-    shape: Literal["amount", "number", "dates", "date", "outcomes", "labels", "text", "choice", "table", "raw"]
+    shape: Literal[
+        "amount", "number", "dates", "date", "outcomes", "labels", "text", "choice", "table", "raw",
+        "keys", "days", "flags", "numbers",
+    ]  # fmt: skip
     number_format: str = "General"
     minimum: float | None = None
     maximum: float | None = None
     whole: bool = False
     #: How :func:`kpi_udfs.messages.write` writes such a value in a sentence.
     written: str = "number"
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a table KPI, in the same form wherever it came from.
+
+    Days are day numbers (``date.toordinal``), amounts and durations numbers, flags 1 and 0, keys
+    texts or, where ``labels`` are given, numbers that stand for them; a blank key is ``""``, any
+    other blank is null. Either ``values`` are here, or ``expression`` makes them of a lazy ``frame``.
+    """
+
+    #: What messages call it: an argument or a header.
+    name: Any
+    values: Any = None
+    labels: Sequence[str] | None = None
+    frame: Any = None
+    expression: Any = None
+
+    def label(self, key: Any) -> str:
+        """The text that ``key`` stands for."""
+        return str(key) if self.labels is None else self.labels[int(key)]
 
 
 class Amount(float):
@@ -44,8 +68,9 @@ class Amount(float):
     ``currency``: ISO code, where the cells' texts named one.
     """
 
-    __slots__ = ("currency", "names", "parts")
+    __slots__ = ("_column", "currency", "names", "parts")
 
+    _column: Column | None
     parts: Sequence[float | None]
     names: frozenset[str] | None
     currency: str | None
@@ -58,17 +83,39 @@ class Amount(float):
         currency: str | None = None,
     ) -> Amount:
         self = super().__new__(cls, total)
-        self.parts, self.names, self.currency = parts, names, currency
+        self.parts, self.names, self.currency, self._column = parts, names, currency, None
         return self
+
+    @property
+    def column(self) -> Column:
+        """The amounts one by one, for a table KPI."""
+        return self._column or Column("values", self.parts)
+
+    @classmethod
+    def of_column(cls, total: float, column: Column) -> Amount:
+        """The sum of a column that holds no cells."""
+        amount = cls(total)
+        amount._column = column
+        return amount
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """The outcome column of a deal list: each cell won, lost, open or blank."""
 
+    #: The codes of :attr:`column`.
+    WON, LOST, OPEN, BLANK = range(4)
+
     cells: Sequence[Any]
     meanings: Mapping[Any, str | None]
     counts: Counter[Any]
+
+    @cached_property
+    def column(self) -> Column:
+        """The meanings as numbers, for a table KPI."""
+        codes = {"won": self.WON, "lost": self.LOST, "open": self.OPEN, None: self.BLANK}
+        code = {cell: codes[meaning] for cell, meaning in self.meanings.items()}
+        return Column("outcomes", [code[cell] for cell in self.cells])
 
     @cached_property
     def each(self) -> list[str | None]:
@@ -97,14 +144,35 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class TableData:
-    """A table as the user gave it: header texts and rows of raw cells, blank rows dropped.
+    """A table as the user gave it: header texts, the raw header row, and what lies below it.
 
-    ``rows`` begin with the header row; ``numbers`` are the rows' places in the user's range.
+    ``below`` are the raw rows below the header row, the first of them row number ``first`` of the
+    user's range; rows that are blank all over are among them. ``native``: a data frame or a file,
+    which has no cells here.
     """
 
     headers: tuple[str, ...]
-    rows: Sequence[Sequence[Any]]
-    numbers: Sequence[int]
+    header: Sequence[Any] = ()
+    below: Sequence[Sequence[Any]] = ()
+    first: int = 2
+    native: NativeTable | None = None
+
+
+@dataclass(frozen=True)
+class NativeTable:
+    """A data frame or a file's query, as narwhals sees it, with the engine's own object."""
+
+    frame: Any
+    headers: tuple[str, ...]
+    lazy: bool
+
+
+@dataclass(frozen=True)
+class NativeColumn:
+    """One column of such a table, given as an argument."""
+
+    table: NativeTable
+    header: str
 
 
 MONEY = Kind("money", "amount", "#,##0.00", written="amount")
@@ -114,7 +182,13 @@ MARGIN = Kind("margin", "number", "0.0%", minimum=0, maximum=1, written="percent
 RATIO = Kind("ratio", "number", "0.00", written="number")
 DAYS = Kind("days", "number", "0.0", minimum=0, written="days")
 PERIODS = Kind("periods", "number", "0", minimum=0, maximum=1000, whole=True, written="count")
+DURATION = Kind("duration", "numbers", "0.0", minimum=0, written="number")
+PRICE = Kind("price", "number", "#,##0.00", minimum=0, written="amount")
+RATE = Kind("rate", "number", "0.0%", minimum=0, maximum=1, written="percent")
 DATES = Kind("dates", "dates", "yyyy-mm-dd", written="date")
+DAY_COLUMN = Kind("dates", "days", "yyyy-mm-dd", written="date")
+KEYS = Kind("names", "keys")
+FLAGS = Kind("flags", "flags")
 DATE = Kind("date", "date", "yyyy-mm-dd", written="date")
 OUTCOMES = Kind("outcomes", "outcomes")
 LABELS = Kind("labels", "labels")
@@ -131,6 +205,15 @@ Periods = Annotated[float, PERIODS]
 DayNumbers = Annotated[Sequence[int | None], DATES]
 #: One day, as a day number.
 DayNumber = Annotated[int, DATE]
+#: Columns of table KPIs.
+Keys = Annotated[Column, KEYS]
+Days = Annotated[Column, DAY_COLUMN]
+Flags = Annotated[Column, FLAGS]
+Durations = Annotated[Column, DURATION]
+#: One price, one rate, one number of days.
+Price = Annotated[float, PRICE]
+Rate = Annotated[float, RATE]
+DayCount = Annotated[float, DAYS]
 OutcomeCells = Annotated[Outcomes, OUTCOMES]
 Labels = Annotated[Sequence[str], LABELS]
 Word = Annotated[str, TEXT]

@@ -1,4 +1,4 @@
-"""The configuration in force: language, time zone, outcome words, funnel stages.
+"""The configuration in force: language, time zone, outcome words, funnel stages, column headers.
 
 A file is looked for in the folder that ``KPI_UDFS_CONFIG`` names, then in the user's configuration
 folder, then among the packaged defaults; each file on its own, the first one found wins.
@@ -35,6 +35,7 @@ class Settings:
     date_system: int = 1900
     outcomes: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -42,7 +43,7 @@ class Settings:
         import hashlib
         import json
 
-        facts: list[Any] = [self.language, self.timezone, self.date_system, self.stages]
+        facts: list[Any] = [self.language, self.timezone, self.date_system, self.stages, self.columns]
         facts.append(sorted(self.outcomes.items()))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
 
@@ -276,28 +277,37 @@ def _read_outcomes(page: _Page, settings: Settings) -> Settings:
 
 
 def _read_stages(page: _Page, settings: Settings) -> Settings:
+    return replace(settings, stages=_read_names(page, "kpi_udfs.stages/1", "stages", "stage"))
+
+
+def _read_columns(page: _Page, settings: Settings) -> Settings:
+    return replace(settings, columns=_read_names(page, "kpi_udfs.columns/1", "columns", "column"))
+
+
+def _read_names(page: _Page, schema: str, many: str, one: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """A list of things, each with its id and the folded names it goes by (the id is one of them)."""
     import yaml
 
-    stages: list[tuple[str, tuple[str, ...]]] = []
+    read: list[tuple[str, tuple[str, ...]]] = []
     taken: dict[str, str] = {}
-    for _, node, line in page.entries("kpi_udfs.stages/1", ["stages"]):
+    for _, node, line in page.entries(schema, [many]):
         if not isinstance(node, yaml.SequenceNode):
-            page.problem(line, "this should be a list of stages, each with id and names")
+            page.problem(line, f"this should be a list of {many}, each with id and names")
             continue
         for item in node.value:
-            stage = _read_stage(page, item)
-            if stage is None:
+            thing = _read_named(page, item, one)
+            if thing is None:
                 continue
-            if stage[0] in dict(stages):
-                page.problem(item.start_mark.line + 1, f'the stage "{stage[0]}" stands here a second time')
-            for name, at in stage[1]:
-                if taken.setdefault(fold(name), stage[0]) != stage[0]:
-                    page.problem(at, f'"{name}" already names the stage {taken[fold(name)]}')
-            stages.append((stage[0], tuple(fold(name) for name, _ in stage[1])))
-    return replace(settings, stages=tuple(stages))
+            if thing[0] in dict(read):
+                page.problem(item.start_mark.line + 1, f'the {one} "{thing[0]}" stands here a second time')
+            for name, at in thing[1]:
+                if taken.setdefault(fold(name), thing[0]) != thing[0]:
+                    page.problem(at, f'"{name}" already names the {one} {taken[fold(name)]}')
+            read.append((thing[0], tuple(dict.fromkeys(fold(name) for name, _ in thing[1]))))
+    return tuple(read)
 
 
-def _read_stage(page: _Page, item: yaml.Node) -> tuple[str, list[tuple[str, int]]] | None:
+def _read_named(page: _Page, item: yaml.Node, one: str) -> tuple[str, list[tuple[str, int]]] | None:
     import yaml
 
     line = item.start_mark.line + 1
@@ -308,7 +318,7 @@ def _read_stage(page: _Page, item: yaml.Node) -> tuple[str, list[tuple[str, int]
     for key in parts.keys() - {"id", "names"}:
         page.problem(line, f'unknown key "{key}".{_nearest(key, ["id", "names"])}')
     if not {"id", "names"} <= parts.keys() or not isinstance(parts["id"], yaml.ScalarNode):
-        page.problem(line, "a stage has an id and names")
+        page.problem(line, f"a {one} has an id and names")
         return None
     identifier = parts["id"].value
     return identifier, [(identifier, line), *page.words(parts["names"])]
@@ -318,4 +328,5 @@ _READERS: dict[str, Callable[[_Page, Settings], Settings]] = {
     "settings.yaml": _read_settings,
     "outcomes.yaml": _read_outcomes,
     "stages.yaml": _read_stages,
+    "columns.yaml": _read_columns,
 }

@@ -21,7 +21,7 @@ from kpi_udfs.kinds import (
     Table,
     Word,
 )
-from kpi_udfs.kpis.funnel_data import read_counts, read_groups, read_stages
+from kpi_udfs.kpis.funnel_data import read_counts, read_stages
 from kpi_udfs.kpis.shares import ratio
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
@@ -232,9 +232,8 @@ def funnel(
         return _block([("", [_Step(*count) for count in counts])], None, BLOCK(), tuple(notes), context)
     from kpi_udfs.kpis.funnel_counts import count_stages  # needs narwhals, which a block does not
 
-    columns = read_stages(data, stages, context, notes)
-    by_name, groups = read_groups(data, by, context) if by else (None, None)
-    counted = count_stages(columns, groups, policy)
+    columns, group_column = read_stages(data, stages, by, context, notes)
+    counted = count_stages(columns, group_column, policy)
     lines = [
         ((group or say(NO_GROUP, context.settings.language)) if by else "", [_Step(*step) for step in steps])
         for group, steps in counted.groups
@@ -244,7 +243,7 @@ def funnel(
     if counted.backwards:
         notes.append(BACKWARDS(steps=counted.backwards))
     rule = {"furthest": FURTHEST, "strict": STRICT, "any": ANY}[policy]
-    return _block(lines, by_name, rule(), tuple(notes), context)
+    return _block(lines, group_column.name if group_column else None, rule(), tuple(notes), context)
 
 
 def _block(

@@ -122,7 +122,7 @@ class TestFunnel:
         assert "Two columns are called" in explain("FUNNEL", [["x", "X", "y"], [1, 1, 1]], ["x", "y"])
         assert "needs two stages" in explain("FUNNEL", [["lead", "n"], [DAY, DAY]])
         told = explain("FUNNEL", [["lead", "won"], [DAY, "yes"], [DAY, "perhaps"]])
-        assert 'Row 3 of column "won" holds "perhaps"; other cells' in told
+        assert 'Row 3 of column "won" holds "perhaps"; yes, no, 1 or 0 belongs here.' in told
         assert "is named twice" in explain("FUNNEL", table, ["created", "Created"])
         assert "holds 1000, which is no date since 1950" in explain("FUNNEL", [["Lead", "MQL"], [1000, 500]])
         assert error("FUNNEL", [["lead", "won"]]) == "#N/A"

@@ -1,0 +1,48 @@
+"""The columns of a table by their numbers, read the same way from cells, data frames and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kpi_udfs import cells
+from kpi_udfs.cells import Context, Range
+from kpi_udfs.kinds import Column, NativeColumn, TableData
+from kpi_udfs.messages import Sentence
+
+#: A column not read yet.
+RawColumn = Range | NativeColumn
+
+
+def raw_columns(data: TableData, indexes: Sequence[int]) -> list[RawColumn]:
+    """The columns with these numbers, in their order."""
+    if data.native:
+        return [NativeColumn(data.native, data.headers[index]) for index in indexes]
+    return list(cells.cell_columns(data, indexes))
+
+
+def keys(raw: RawColumn, name: str, context: Context) -> Column:
+    """Names; a blank is ``""``."""
+    if isinstance(raw, NativeColumn):
+        from kpi_udfs.tables import native_columns
+
+        return native_columns.keys(raw, name, context, [])
+    return cells.read_keys(raw, context)
+
+
+def flag_or_day(raw: RawColumn, name: str, context: Context, notes: list[Sentence]) -> tuple[bool, Column]:
+    """Days (True), or whether something happened (False), whichever the column holds."""
+    if isinstance(raw, NativeColumn):
+        from kpi_udfs.tables import native_columns
+
+        return native_columns.days_or_flags(raw, name, context, notes)
+    if not _begins_with_a_serial(raw.flat):
+        flags = set(map(cells.flag, raw.flat))
+        if 0 in flags or 1 in flags:
+            return False, cells.read_flag_column(raw, context)
+    return True, cells.read_day_column(raw, context, notes)
+
+
+def _begins_with_a_serial(flat: Sequence[object]) -> bool:
+    """Whether the first filled cell is a number no flag can be: spares a look at all the others."""
+    first = next((cell for cell in flat if cell is not None and cell != ""), None)
+    return type(first) is float and first > 1

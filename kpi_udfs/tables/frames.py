@@ -1,0 +1,112 @@
+"""The frame in which a table KPI counts: on Polars where it is installed, else on pandas.
+
+Columns that come from a file stay where they are: their frame is a query that runs when its few
+result rows are asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.util import find_spec
+from math import nan
+from typing import Any
+
+import narwhals as nw
+
+from kpi_udfs.kinds import Column
+from kpi_udfs.kpis.shares import same_length
+
+
+@cache
+def engine() -> str:
+    """What counts the cells of a sheet."""
+    return "polars" if find_spec("polars") else "pandas"
+
+
+def together(**columns: Column | None) -> nw.LazyFrame[Any]:
+    """The columns side by side under the names given; those that are None are left out."""
+    given = {name: column for name, column in columns.items() if column is not None}
+    lazy = next((column.frame for column in given.values() if column.frame is not None), None)
+    if lazy is not None:
+        return lazy.select(**{name: column.expression for name, column in given.items()})  # type: ignore[no-any-return]
+    same_length(**{str(column.name): column.values for column in given.values()})
+    frame: nw.LazyFrame[Any] = _frame({name: column.values for name, column in given.items()}).lazy()
+    return frame
+
+
+def _frame(columns: dict[str, Any]) -> Any:
+    series = [values for values in columns.values() if isinstance(values, nw.Series)]
+    if series[0].implementation.is_polars() if series else engine() == "polars":
+        import polars as pl
+
+        return nw.from_native(
+            pl.DataFrame(
+                {
+                    name: values.to_native()
+                    if isinstance(values, nw.Series)
+                    else pl.Series(_array(values), nan_to_null=True)
+                    for name, values in columns.items()
+                }
+            )
+        )
+    import pandas as pd
+
+    arrays = {
+        name: values.to_native() if isinstance(values, nw.Series) else _array(values)
+        for name, values in columns.items()
+    }
+    return nw.from_native(pd.DataFrame(arrays, copy=False), eager_only=True)
+
+
+def _array(values: Any) -> Any:
+    """Numbers as an array; None among them becomes NaN, which pandas counts as null."""
+    import numpy as np
+
+    read = np.asarray(values)
+    return read.astype("float64") if read.dtype == object else read
+
+
+def plain_numbers(flat: Sequence[Any]) -> Any:
+    """A column that holds nothing but numbers and blanks, read at once as an array with NaN for a
+    blank; None where any cell needs a closer look. Booleans pass as 1 and 0."""
+    import numpy as np
+
+    if engine() == "polars":
+        import polars as pl
+
+        with suppress(TypeError, OverflowError):
+            numbers = pl.Series(flat)
+            if numbers.dtype in (pl.Float64, pl.Int64):
+                return numbers.cast(pl.Float64).to_numpy()
+    try:
+        return np.frombuffer(array("d", flat))
+    except (TypeError, OverflowError):  # the quick way knows nothing but numbers
+        pass
+    try:
+        return np.frombuffer(array("d", [nan if cell is None or cell == "" else cell for cell in flat]))
+    except (TypeError, OverflowError):
+        return None
+
+
+def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
+    """The rows of a small result as plain Python values: None for null, whole numbers as int."""
+    small = frame.collect() if frame.implementation.is_polars() or _eager(frame) else frame.collect("pandas")
+    columns = {name: [_value(value) for value in small[name].to_list()] for name in small.columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _eager(frame: nw.LazyFrame[Any]) -> bool:
+    return bool(frame.implementation.is_pandas_like())
+
+
+def _value(value: Any) -> Any:
+    """NaN and NA are None; Decimals and numpy's numbers are numbers like others."""
+    if value is None or type(value) is str or type(value) is int:
+        return value
+    if str(value) in ("nan", "<NA>"):
+        return None
+    number = float(value)
+    return int(number) if number.is_integer() else number
