@@ -429,7 +429,7 @@ def _check_bounds(numbers: Iterable[float | None], cells: Range, kind: Kind) -> 
             raise CellError.num(OUT_OF_BOUNDS(place=cells.place(index), value=number, minimum=kind.minimum))
         if kind.maximum is not None and number > kind.maximum:
             reason = ABOVE_BOUND(place=cells.place(index), value=number, maximum=kind.maximum)
-            if kind.name == "margin":
+            if kind.maximum == 1:
                 reason = MARGIN_REASON(bound=reason, hint=MARGIN_HINT)
             raise CellError.num(reason)
         if kind.whole and number != int(number):

@@ -142,7 +142,7 @@ class Block:
     warnings: tuple[Sentence, ...] = ()
 
 
-def kpi(*, shows: Kind, examples: list[Example]) -> Callable[[F], F]:
+def kpi(*, shows: Kind, examples: list[Example], **later: str) -> Callable[[F], F]:
     """Declare the function a KPI; it stays ordinary Python and is returned unchanged."""
 
     def declare(function: F) -> F:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from kpi_udfs import cells
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import CellError
-from kpi_udfs.kinds import COUNT, Column, TableData
+from kpi_udfs.kinds import BENCHMARK, COUNT, Column, TableData
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.settings import fold
 from kpi_udfs.tables import headers
@@ -129,3 +130,60 @@ def _configured_columns(data: TableData, context: Context) -> list[int]:
     if not columns:
         raise CellError.value(NO_STAGES_FOUND(headers=data.headers))
     return columns
+
+
+BENCHMARK_SIZE = text(
+    "FUNNEL_BOTTLENECK.benchmark_size",
+    "benchmark holds {given:count} {given:rate|rates}; this funnel has {steps:count} {steps:step|steps}, from one stage "
+    "to the next.",
+)
+BENCHMARK_RATE = text(
+    "FUNNEL_BOTTLENECK.benchmark_rate", "A rate in benchmark lies between 0 and 100 %; {value:number} does not."
+)
+BENCHMARK_STAGE = text(
+    "FUNNEL_BOTTLENECK.benchmark_stage", 'benchmark says nothing about the stage "{stage}". Its stages: {stages:list}.'
+)
+BENCHMARK_EMPTY = text(
+    "FUNNEL_BOTTLENECK.benchmark_empty",
+    "Nobody is in {stage} of the earlier funnel, so it gives no rate to compare with.",
+)
+
+
+def read_benchmark(raw: Any, stages: Sequence[str], context: Context, notes: list[Sentence]) -> list[float]:
+    """One target rate per step: given as such, by stage name, or by the counts of an earlier funnel."""
+    rows = [row for row in raw if isinstance(row, list | tuple)] if isinstance(raw, list | tuple) else []
+    named = [row for row in rows if len(row) == 2 and _is_word(row[0], context)]
+    if not named:
+        given = _numbers(cells.Range(raw, "benchmark"), context, notes)
+        rates = [rate for rate in given if rate is not None]
+        if len(rates) != len(stages) - 1:
+            raise CellError.value(BENCHMARK_SIZE(given=len(rates), steps=len(stages) - 1))
+        return [_checked_rate(rate) for rate in rates]
+    if _is_word(named[0][1], context):  # a header row
+        named = named[1:]
+    numbers = _numbers(cells.Range([row[1] for row in named], "benchmark"), context, notes)
+    known = {fold(str(row[0])): number for row, number in zip(named, numbers, strict=True) if number is not None}
+    counts = any(number > 1 for number in known.values())
+    targets = []
+    for before, stage in pairwise(stages):
+        for wanted in [before, stage] if counts else [stage]:
+            if fold(wanted) not in known:
+                raise CellError.value(BENCHMARK_STAGE(stage=wanted, stages=[str(row[0]) for row in named]))
+        if not counts:
+            targets.append(_checked_rate(known[fold(stage)]))
+        elif not known[fold(before)]:
+            raise CellError.div0(BENCHMARK_EMPTY(stage=before))
+        else:
+            targets.append(known[fold(stage)] / known[fold(before)])
+    return targets
+
+
+def _numbers(raw: cells.Range, context: Context, notes: list[Sentence]) -> Sequence[float | None]:
+    numbers: Sequence[float | None] = cells.read_number_column(raw, BENCHMARK, context, notes).values
+    return numbers
+
+
+def _checked_rate(rate: float) -> float:
+    if not 0 <= rate <= 1:
+        raise CellError.num(BENCHMARK_RATE(value=rate))
+    return rate

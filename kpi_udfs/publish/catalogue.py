@@ -21,6 +21,7 @@ CATEGORIES = {
     for name, english in {
         "costs": "Costs",
         "conversion": "Conversion and funnel",
+        "losses": "Losses and delays",
         "sales": "Sales",
         "cycle": "Sales cycle",
         "retention": "Retention",

@@ -1,0 +1,44 @@
+"""Counting outcomes per group on narwhals: one definition for pandas, Polars and DuckDB."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import narwhals as nw
+
+from kpi_udfs.kinds import Amount, Column, Outcomes
+from kpi_udfs.tables.frames import rows_of, together
+
+_MEANINGS = {Outcomes.WON: "won", Outcomes.LOST: "lost", Outcomes.OPEN: "open"}
+
+
+@dataclass
+class Wins:
+    """One group: its deals, the sum of their values, those without a value, and the lowest value,
+    each for won, lost and open deals."""
+
+    group: str
+    deals: Counter[str] = field(default_factory=Counter)
+    sums: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    unvalued: Counter[str] = field(default_factory=Counter)
+    lowest: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> list[Wins]:
+    """The deals of each group, in order of the groups' names; blank outcomes are no deals."""
+    frame = together(outcome=outcomes.column, group=groups, value=values.column if values is not None else None)
+    value = nw.col("value")
+    sums = [] if values is None else [value.sum(), value.min().alias("lowest"), value.count().alias("valued")]
+    lines: dict[str, Wins] = {}
+    for row in rows_of(frame.group_by("group", "outcome").agg(nw.len().alias("deals"), *sums)):
+        if (meaning := _MEANINGS.get(row["outcome"])) is None:
+            continue
+        group = groups.label(row["group"])
+        line = lines.setdefault(group, Wins(group))
+        line.deals[meaning] += row["deals"]
+        if values is not None:
+            line.sums[meaning] += row["value"] or 0.0
+            line.unvalued[meaning] += row["deals"] - row["valued"]
+            line.lowest[meaning] = min(line.lowest[meaning], row["lowest"] or 0.0)
+    return [lines[group] for group in sorted(lines)]
