@@ -6,7 +6,7 @@ carries it; an exception nobody foresaw becomes ``#VALUE!`` in the cell and a fu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ CURRENCIES_DIFFER = text(
     "calls.currencies_differ",
     "{first} is in {first_currency} and {second} in {second_currency}: amounts of one currency belong together.",
 )
+NO_ARGUMENT = text("calls.no_argument", '{kpi} has no argument "{name}". Its arguments: {names:list}.')
 WARNING = text("explain.warning", "Note: {note}")
 DAYS_VALUE = text("explain.days", "{days:days} days")
 VALUE_TOLD = text("explain.value", "{value}: {told}")
@@ -148,6 +149,39 @@ def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list
             money = (param.name, value.currency)
         bound.append(value)
     return bound
+
+
+def answer_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: Context | CellError) -> Answer:
+    """The answer for the columns of a table: cells with a header row, a data frame or a query.
+
+    ``given``: headers for the arguments that are columns, values for the others. A required column
+    that is not named is found by the names in ``columns.yaml``. Never raises.
+    """
+    if isinstance(context, CellError):
+        return answer(spec, (), context)
+    try:
+        arguments = _arguments_on(spec, table, given, context)
+    except CellError as error:
+        return Answer(spec, error, (), context)
+    return answer(spec, arguments, context)
+
+
+def _arguments_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: Context) -> list[Any]:
+    from kpi_udfs.tables.columns import named_column, opened
+
+    if unknown := sorted(given.keys() - {param.name for param in spec.params}):
+        raise CellError.value(NO_ARGUMENT(kpi=spec.name, name=unknown[0], names=[p.name for p in spec.params]))
+    whole = opened(table, context)
+    arguments: list[Any] = []
+    for param in spec.params:
+        value = given.get(param.name)
+        if param.kind.shape == "table":
+            arguments.append(whole)
+        elif param.kind.is_column and (isinstance(value, str) or (value is None and param.required)):
+            arguments.append(named_column(whole, value or param.name, context))
+        else:
+            arguments.append(value)
+    return arguments
 
 
 def in_language(context: Context, language: str) -> Context:

@@ -645,20 +645,25 @@ def _read_choice(raw: Any, param: Param, context: Context, notes: list[Sentence]
 
 
 def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> TableData:
+    return read_table(raw, param.name, context)
+
+
+def read_table(raw: Any, argument: str, context: Context) -> TableData:
+    """Rows of cells with their header row; blank rows above it do not matter."""
     if not isinstance(raw, list | tuple) or not raw:
-        refuse_error(raw, Range(raw, param.name), 0, context)
-        raise CellError.value(NO_TABLE(argument=param.name))
+        refuse_error(raw, Range(raw, argument), 0, context)
+        raise CellError.value(NO_TABLE(argument=argument))
     rows: Sequence[Sequence[Any]] = raw if isinstance(raw[0], list | tuple) else [raw]
     if not set(map(type, rows)) <= {list, tuple}:
         rows = list(map(_as_row, rows))
     top = next((index for index, row in enumerate(rows) if not is_blank_row(row)), None)
     if top is None:
-        raise CellError(NA, NO_NUMBERS(argument=param.name))
+        raise CellError(NA, NO_NUMBERS(argument=argument))
     header, below = rows[top], rows[top + 1 :]
     for cell in header:
-        refuse_error(cell, Range([cell], param.name, [top + 1]), 0, context)
+        refuse_error(cell, Range([cell], argument, [top + 1]), 0, context)
     if all(map(is_blank_row, below)):
-        raise CellError(NA, NO_ROWS(argument=param.name))
+        raise CellError(NA, NO_ROWS(argument=argument))
     return TableData(tuple("" if is_blank(cell) else label(cell) for cell in header), header, below, top + 2)
 
 

@@ -38,6 +38,11 @@ class Kind:
     #: How :func:`kpi_udfs.messages.write` writes such a value in a sentence.
     written: str = "number"
 
+    @property
+    def is_column(self) -> bool:
+        """Whether such an argument is one cell per row of a table."""
+        return self.shape in ("amount", "dates", "outcomes", "keys", "days", "flags", "numbers")
+
 
 @dataclass(frozen=True, eq=False)
 class Column:
@@ -193,6 +198,7 @@ FLAGS = Kind("flags", "flags")
 DATE = Kind("date", "date", "yyyy-mm-dd", written="date")
 OUTCOMES = Kind("outcomes", "outcomes")
 LABELS = Kind("labels", "labels")
+NUMBER = Kind("number", "number", "0.##", minimum=0)
 TEXT = Kind("text", "text")
 CHOICE = Kind("choice", "choice")
 TABLE = Kind("table", "table")
@@ -214,6 +220,7 @@ Durations = Annotated[Column, DURATION]
 #: One price, one rate, one number of days.
 Price = Annotated[float, PRICE]
 Rate = Annotated[float, RATE]
+Average = Annotated[float, NUMBER]
 DayCount = Annotated[float, DAYS]
 OutcomeCells = Annotated[Outcomes, OUTCOMES]
 Labels = Annotated[Sequence[str], LABELS]

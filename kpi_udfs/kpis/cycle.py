@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from math import fsum
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from kpi_udfs.cells import as_date
 from kpi_udfs.errors import NA, CellError
-from kpi_udfs.kinds import DAYS, DayNumbers, OutcomeCells
+from kpi_udfs.kinds import DAYS, DayNumber, DayNumbers, OutcomeCells
+from kpi_udfs.kpis.distribution import mean, quantile
 from kpi_udfs.kpis.shares import same_length
+from kpi_udfs.kpis.survival import kaplan_meier, median
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
@@ -25,6 +29,21 @@ NOT_WON = text("SALES_CYCLE.not_won", "Not won and left out: {deals:count}.")
 NO_DATE = text("SALES_CYCLE.no_date", "Left out because a date is missing: {deals:count}.")
 BACKWARDS = text("SALES_CYCLE.backwards", "Left out because the close lies before the first contact: {deals:count}.")
 NO_DEAL = text("SALES_CYCLE.no_deal", "There is no {which} with both dates to measure yet.")
+STILL_OPEN = text("SALES_CYCLE.still_open", "Still open on {as_of:date}, with their age so far: {deals:count}.")
+KAPLAN_MEIER = text(
+    "SALES_CYCLE.kaplan_meier",
+    "Kaplan–Meier median: half of {deals:count} {deals:deal|deals} would close within this time; {closed:count} of them "
+    "{closed:has|have} closed.",
+)
+NOT_HALF = text(
+    "SALES_CYCLE.not_half",
+    "Fewer than half of the deals have closed by {longest:count} days, the longest time seen, so the Kaplan–Meier median "
+    "is not known yet.",
+)
+AFTER = text("SALES_CYCLE.after", "Closed after {as_of:date} and left out: {deals:count}.")
+BEGUN_AFTER = text("SALES_CYCLE.begun_after", "Begun after {as_of:date} and left out: {deals:count}.")
+LOST_DEALS = text("SALES_CYCLE.lost", "Lost and left out: {deals:count}.")
+NOBODY = text("SALES_CYCLE.nobody", "There is no deal with a first contact to measure yet.")
 A_WON_DEAL = text("SALES_CYCLE.a_won_deal", "won deal")
 A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
 
@@ -60,6 +79,15 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
             gives=37.0,
             because="nine tenths of the way from 10 over 20 and 30 to 40 days",
         ),
+        Example(
+            first_touch=[46027, 46027, 46027, 46047, 46027],
+            close_dates=[46037, 46047, 46067, "", ""],
+            statistic="kaplan_meier",
+            as_of=46077,
+            gives=40.0,
+            because="closed after 10, 20 and 40 days; open since 30 and 50 days: 4 of 5 last beyond 10 days, 3 of 5 beyond "
+            "20, and half of these beyond 40",
+        ),
         Example(first_touch=[46027], close_dates=[""], gives=NA, because="the deal has not closed"),
     ],
 )
@@ -70,61 +98,124 @@ def sales_cycle(
         OutcomeCells | None, "One word per deal (won, lost, open); with it, only won deals are measured."
     ] = None,
     statistic: Annotated[
-        Literal["mean", "median", "p75", "p90"],
-        "mean, median, p75 (three quarters were faster) or p90 (nine tenths were faster).",
+        Literal["mean", "median", "p75", "p90", "kaplan_meier"],
+        "mean, median, p75 (three quarters were faster), p90 (nine tenths were faster) or kaplan_meier: the median in "
+        "which open deals count as not yet closed.",
     ] = "mean",
+    as_of: Annotated[
+        DayNumber | None, "The day to look from; later closes are not known yet. Without it, the latest date."
+    ] = None,
 ) -> Measure:
     """Days from first contact to close.
 
     Whole calendar days from the first contact to the close of each deal, then their mean, median
     or percentile (linear between ranks, as PERCENTILE.INC). With outcomes, won deals only. Deals
-    without one of the dates, or closed before the first contact, are left out and reported.
+    without one of the dates, or closed before the first contact, are left out and reported. For
+    kaplan_meier a deal without a close is an open one, with its age on the as-of day.
 
-    Shapes: columns of equal length. Unit: days. Errors: ``#N/A`` where no deal can be measured,
-    ``#VALUE!`` for a date that can't be read. Source: common field definition.
+    Shapes: columns of equal length. Unit: days. Errors: ``#N/A`` where no deal can be measured, or
+    fewer than half have closed (kaplan_meier), ``#VALUE!`` for a date that can't be read. Source:
+    common field definition; Kaplan and Meier (1958).
     """
     same_length(first_touch=first_touch, close_dates=close_dates)
-    pairs = list(zip(first_touch, close_dates, strict=True))
-    left_out: list[Sentence] = []
     if outcomes is not None:
         same_length(first_touch=first_touch, outcomes=outcomes.cells)
-        won = [pair for pair, meaning in zip(pairs, outcomes.each, strict=True) if meaning == "won"]
+    each = outcomes.each if outcomes is not None else None
+    if statistic == "kaplan_meier":
+        return _median_with_open_deals(first_touch, close_dates, each, as_of)
+    pairs = list(zip(first_touch, close_dates, strict=True))
+    left_out: list[Sentence] = []
+    if each is not None:
+        won = [pair for pair, meaning in zip(pairs, each, strict=True) if meaning == "won"]
         # A row without any date is a blank row, not a deal.
         not_won = sum(
             meaning != "won" and (meaning is not None or pair != (None, None))
-            for pair, meaning in zip(pairs, outcomes.each, strict=True)
+            for pair, meaning in zip(pairs, each, strict=True)
         )
         if not_won:
             left_out.append(NOT_WON(deals=not_won))
         pairs = won
-    durations = sorted(close - first for first, close in pairs if first is not None and close is not None)
+    if as_of is not None:
+        known = [pair for pair in pairs if pair[1] is None or pair[1] <= as_of]
+        if len(known) < len(pairs):
+            left_out.append(AFTER(as_of=as_date(as_of), deals=len(pairs) - len(known)))
+        pairs = known
+    durations: Counter[float] = Counter(
+        close - first for first, close in pairs if first is not None and close is not None
+    )
+    measured = Counter({days: deals for days, deals in durations.items() if days >= 0})
     undated = sum((first is None) != (close is None) for first, close in pairs)
     if outcomes is not None:
-        undated = len(pairs) - len(durations)
+        undated = len(pairs) - durations.total()
     if undated:
         left_out.append(NO_DATE(deals=undated))
-    measured = [days for days in durations if days >= 0]
-    if len(measured) < len(durations):
-        left_out.append(BACKWARDS(deals=len(durations) - len(measured)))
+    if measured.total() < durations.total():
+        left_out.append(BACKWARDS(deals=durations.total() - measured.total()))
     if not measured:
         raise CellError.na(NO_DEAL(which=A_WON_DEAL if outcomes is not None else A_CLOSED_DEAL))
     said = {"mean": MEAN, "median": MEDIAN, "p75": P75, "p90": P90}[statistic]
     which = WON_DEALS if outcomes is not None else CLOSED_DEALS
-    shortest, longest = measured[0], measured[-1]
+    deals, shortest, longest = measured.total(), min(measured), max(measured)
     span = SAME_DAYS(days=shortest) if shortest == longest else SPAN(shortest=shortest, longest=longest)
-    working = said(deals=len(measured), which=which(deals=len(measured)), span=span)
+    working = said(deals=deals, which=which(deals=deals), span=span)
     return Measure(_statistic(measured, statistic), (working, *left_out))
 
 
-def _statistic(ranked: list[int], statistic: str) -> float:
+def _statistic(days: Counter[float], statistic: str) -> float:
     if statistic == "mean":
-        return fsum(ranked) / len(ranked)
-    return quantile(ranked, {"median": 0.5, "p75": 0.75, "p90": 0.9}[statistic])
+        return mean(days)
+    return quantile(days, {"median": 0.5, "p75": 0.75, "p90": 0.9}[statistic])
 
 
-def quantile(ranked: list[int], share: float) -> float:
-    """Linear between the two ranks that enclose ``share``; ``ranked`` ascends."""
-    position = (len(ranked) - 1) * share
-    below = int(position)
-    above = min(below + 1, len(ranked) - 1)
-    return ranked[below] + (ranked[above] - ranked[below]) * (position - below)
+def _median_with_open_deals(
+    first_touch: Sequence[int | None],
+    close_dates: Sequence[int | None],
+    outcomes: Sequence[str | None] | None,
+    as_of: int | None,
+) -> Measure:
+    """The Kaplan–Meier median. An open deal's close date, if it has one, is a hope and not used."""
+    meanings = outcomes or ["open" if close is None else "won" for close in close_dates]
+    rows = list(zip(first_touch, close_dates, meanings, strict=True))
+    deals = [row for row in rows if row[2] in ("won", "open")]
+    lost = sum(meaning == "lost" for meaning in meanings)
+    closed = [close for _, close, meaning in rows if close is not None and meaning in ("won", "lost")]
+    begun = [first for first, *_ in rows if first is not None]
+    if not begun:
+        raise CellError.na(NOBODY())
+    today = max(begun + closed) if as_of is None else as_of
+    ended: Counter[float] = Counter()
+    still_open: Counter[float] = Counter()
+    undated = backwards = later = 0
+    for first, close, meaning in deals:
+        won = meaning == "won"
+        if first is None or (won and close is None):
+            # A row without any date is a blank row, not a deal.
+            undated += outcomes is not None or close is not None
+        elif first > today:
+            later += 1
+        elif won and close is not None and close <= today:
+            if close < first:
+                backwards += 1
+            else:
+                ended[close - first] += 1
+        else:
+            still_open[today - first] += 1
+    points = kaplan_meier(ended, still_open)
+    said = []
+    if still_open:
+        said.append(STILL_OPEN(as_of=as_date(today), deals=still_open.total()))
+    if lost:
+        said.append(LOST_DEALS(deals=lost))
+    if undated:
+        said.append(NO_DATE(deals=undated))
+    if backwards:
+        said.append(BACKWARDS(deals=backwards))
+    if later:
+        said.append(BEGUN_AFTER(as_of=as_date(today), deals=later))
+    if not points:
+        raise CellError.na(NOBODY())
+    half = median(points)
+    if half is None:
+        raise CellError.na(NOT_HALF(longest=points[-1].time))
+    working = KAPLAN_MEIER(deals=ended.total() + still_open.total(), closed=ended.total())
+    return Measure(float(half), (working, *said))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from kpi_udfs.errors import DIV0, NUM, CellError
-from kpi_udfs.kinds import PERCENT, Amount, Count
+from kpi_udfs.kinds import MONEY, PERCENT, Amount, Average, Count, Margin, Price, Rate
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
@@ -130,3 +130,69 @@ def _kept(at_start: Amount, at_end: Amount, joined: Amount | None) -> tuple[floa
     if kept_total > at_start:
         raise CellError.num(ABOVE(kept=kept_total, start=at_start))
     return kept_total, float(at_start), False
+
+
+# ----------------------------------------------------------------------------- lifetime value
+
+LIFETIME = text(
+    "CUSTOMER_LIFETIME_VALUE.working",
+    "{value:amount} per purchase × {purchases:number} {purchases:purchase|purchases} per period × {margin:percent} margin ÷ "
+    "{churn:percent} churn per period.",
+)
+STAYS = text("CUSTOMER_LIFETIME_VALUE.stays", "A customer stays {periods:number} {periods:period|periods} on average.")
+NOBODY_LEAVES = text(
+    "CUSTOMER_LIFETIME_VALUE.nobody_leaves", "With a churn rate of 0 nobody ever leaves, and the value has no end."
+)
+NO_MARGIN = text("CUSTOMER_LIFETIME_VALUE.no_margin", "No margin was given: this is lifetime revenue, before any cost.")
+
+
+@kpi(
+    shows=MONEY,
+    formula="purchase value × purchases per period × margin ÷ churn rate per period",
+    edges="A churn rate of 0 is #DIV/0!. Rates outside 0 to 100 % and negative numbers are #NUM!. Without a margin the "
+    "result is revenue, not profit, and the explanation says so.",
+    elsewhere="Other definitions discount later years, add up what customers really spent so far (historical value), or "
+    "model each customer's own purchasing; all of them are lower or need more data. Revenue without a margin is often "
+    "called lifetime value, too.",
+    examples=[
+        Example(
+            purchase_value=50,
+            purchases=2,
+            churn_rate=0.05,
+            gives=2000.0,
+            because="50 × 2 a month ÷ 5% a month: a customer stays 20 months",
+        ),
+        Example(
+            purchase_value=50,
+            purchases=2,
+            churn_rate=0.05,
+            margin=0.3,
+            gives=600.0,
+            because="30% of 2,000 is left as margin",
+        ),
+        Example(purchase_value=50, purchases=2, churn_rate=0, gives=DIV0, because="nobody ever leaves"),
+        Example(purchase_value=50, purchases=2, churn_rate=5, gives=NUM, because="5% is written 5% or 0.05"),
+    ],
+)
+def customer_lifetime_value(
+    purchase_value: Annotated[Price, "Average value of one purchase."],
+    purchases: Annotated[Average, "Purchases per customer in one period, for example 2 a month."],
+    churn_rate: Annotated[Rate, "Share of customers lost in one such period, 5% or 0.05, for example from CHURN_RATE."],
+    margin: Annotated[
+        Margin | None, "Contribution margin, 60% or 0.6. Without it the result is revenue, before any cost."
+    ] = None,
+) -> Measure:
+    """What a customer brings in from the first purchase to the last.
+
+    Value of a purchase times purchases per period times margin, divided by the churn rate of the
+    same period. All three belong to one period, a month or a year.
+
+    Shapes: numbers. Unit: money per customer. Errors: ``#DIV/0!`` without churn, ``#NUM!`` for
+    rates outside 0 to 100 %. Source: common field definition (constant churn, not discounted).
+    """
+    if churn_rate == 0:
+        raise CellError.div0(NOBODY_LEAVES())
+    share = 1.0 if margin is None else margin
+    working = LIFETIME(value=purchase_value, purchases=purchases, margin=share, churn=churn_rate)
+    warnings = (NO_MARGIN(),) if margin is None else ()
+    return Measure(purchase_value * purchases * share / churn_rate, (working, STAYS(periods=1 / churn_rate)), warnings)

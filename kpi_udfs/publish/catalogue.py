@@ -25,6 +25,7 @@ CATEGORIES = {
         "sales": "Sales",
         "cycle": "Sales cycle",
         "retention": "Retention",
+        "cohorts": "Cohorts and curves",
         "revenue": "Revenue and return",
         "about": "Explanations",
     }.items()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from kpi_udfs import cells
 from kpi_udfs.cells import Context, Range
-from kpi_udfs.kinds import Column, NativeColumn, TableData
+from kpi_udfs.kinds import Column, NativeColumn, NativeTable, TableData
 from kpi_udfs.messages import Sentence
+from kpi_udfs.tables import headers
 
 #: A column not read yet.
 RawColumn = Range | NativeColumn
@@ -18,6 +20,24 @@ def raw_columns(data: TableData, indexes: Sequence[int]) -> list[RawColumn]:
     if data.native:
         return [NativeColumn(data.native, data.headers[index]) for index in indexes]
     return list(cells.cell_columns(data, indexes))
+
+
+def opened(table: Any, context: Context) -> Any:
+    """A table as an argument of a call: rows of cells as they are, anything else as narwhals sees it."""
+    if isinstance(table, list | tuple):
+        return table
+    from kpi_udfs.tables import native_columns
+
+    return native_columns.native_table(table, context)
+
+
+def named_column(table: Any, name: str, context: Context) -> Any:
+    """The column of an opened table that is called ``name``, as an argument of a call."""
+    if isinstance(table, NativeTable):
+        return NativeColumn(table, table.headers[headers.find(table.headers, name, context.settings.columns)])
+    data = cells.read_table(table, "table", context)
+    (column,) = cells.cell_columns(data, [headers.find(data.headers, name, context.settings.columns)])
+    return column.flat
 
 
 def keys(raw: RawColumn, name: str, context: Context) -> Column:
