@@ -15,6 +15,8 @@ release = metadata.version("kpi_udfs")
 extensions = ["myst_parser"]
 html_theme = "furo"
 html_title = f"kpi_udfs {release}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
 
