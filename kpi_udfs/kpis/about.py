@@ -119,7 +119,8 @@ def kpi_definition(
     formula="version + fingerprint of the configuration",
     edges=(
         "Takes no argument; one that is given is #VALUE!. The fingerprint changes with the language, the time zone, "
-        "the date system, the outcome words and the stages, not with comments or the order of the outcome words."
+        "the date system and the words and headers that are understood, not with comments or the order of the outcome "
+        "words."
     ),
     elsewhere=(
         "Software usually shows its version alone. Two desks with the same version and different settings look alike "
