@@ -1,8 +1,9 @@
 """The one place a KPI is declared: ``@kpi`` on a function, everything else is rendered from it.
 
 Names, order, defaults, choices and help come from the function's signature; the tooltip is the
-docstring's first line, the definition its second paragraph. A declaration that some host could not
-carry is refused at import.
+docstring's first line, the definition its second paragraph; the formula, the edges and what the
+field defines elsewhere are told to ``@kpi``. A declaration that some host could not carry, or that
+leaves one of them open, is refused at import.
 """
 
 from __future__ import annotations
@@ -89,6 +90,12 @@ class KpiSpec:
     shows: Kind
     tooltip: Text
     definition: Text
+    #: The definition in words and signs, on one line.
+    formula: Text
+    #: What comes out where there is nothing to divide by, a blank, a negative number, a duplicate …
+    edges: Text
+    #: What others call by the same name, and how their number differs.
+    elsewhere: Text
     examples: tuple[Example, ...]
     category: str
     #: Whether the function itself wants the context of the call (settings, host).
@@ -142,11 +149,17 @@ class Block:
     warnings: tuple[Sentence, ...] = ()
 
 
-def kpi(*, shows: Kind, examples: list[Example], **later: str) -> Callable[[F], F]:
-    """Declare the function a KPI; it stays ordinary Python and is returned unchanged."""
+def kpi(
+    *, shows: Kind, examples: list[Example], formula: str = "", edges: str = "", elsewhere: str = ""
+) -> Callable[[F], F]:
+    """Declare the function a KPI; it stays ordinary Python and is returned unchanged.
+
+    ``formula``, ``edges`` and ``elsewhere`` (see :class:`KpiSpec`) have to be there; they have
+    defaults so that one left out is refused with the KPI's name, as everything else is.
+    """
 
     def declare(function: F) -> F:
-        spec = _spec(function, shows, examples)
+        spec = _spec(function, shows, {"formula": formula, "edges": edges, "elsewhere": elsewhere}, examples)
         if spec.name in KPIS:
             raise DeclarationError(f"{spec.name} is declared twice")
         KPIS[spec.name] = spec
@@ -155,7 +168,7 @@ def kpi(*, shows: Kind, examples: list[Example], **later: str) -> Callable[[F], 
     return declare
 
 
-def _spec(function: Callable[..., Any], shows: Kind, examples: list[Example]) -> KpiSpec:
+def _spec(function: Callable[..., Any], shows: Kind, told: Mapping[str, str], examples: list[Example]) -> KpiSpec:
     name = function.__name__.upper()
     if len(name) < 3 or _CELL_ADDRESS.fullmatch(name):
         raise DeclarationError(f"{name} is too short or reads as a cell address")
@@ -164,6 +177,9 @@ def _spec(function: Callable[..., Any], shows: Kind, examples: list[Example]) ->
     definition = " ".join(rest.partition("\n\n")[0].split())
     if not tooltip or not definition:
         raise DeclarationError(f"{name} needs a docstring: a tooltip line and a definition")
+    told = {what: " ".join(english.split()) for what, english in told.items()}
+    if missing := [what for what, english in told.items() if not english]:
+        raise DeclarationError(f"{name} does not tell its {' and '.join(missing)}")
     hints = get_type_hints(function, include_extras=True)
     params = []
     wants_context = False
@@ -180,6 +196,7 @@ def _spec(function: Callable[..., Any], shows: Kind, examples: list[Example]) ->
         shows=shows,
         tooltip=_help(name, name, " ".join(tooltip.split())),
         definition=text(f"{name}.definition", definition),
+        **{what: text(f"{name}.{what}", english) for what, english in told.items()},
         examples=tuple(examples),
         category=function.__module__.rpartition(".")[2],
         wants_context=wants_context,

@@ -13,6 +13,7 @@ from kpi_udfs.kinds import Count, Money
 from kpi_udfs.registry import Example, Measure
 
 DOC = "A tooltip.\n\nA definition."
+TOLD = {"formula": "spend", "edges": "No spend: 0.", "elsewhere": "Some add salaries."}
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +22,10 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "CATALOG", {})
 
 
-def declare(function: Any, *examples: Example, name: str = "some_kpi", doc: str = DOC) -> Any:
+def declare(function: Any, *examples: Example, name: str = "some_kpi", doc: str = DOC, **told: str) -> Any:
     function.__name__, function.__doc__ = name, doc
     examples = examples or (Example(spend=1, gives=1.0, because="one"),)
-    return registry.kpi(shows=kinds.MONEY, examples=list(examples))(function)
+    return registry.kpi(shows=kinds.MONEY, examples=list(examples), **{**TOLD, **told})(function)
 
 
 def good(spend: Annotated[Money, "What was spent."]) -> Measure:
@@ -58,6 +59,24 @@ def test_missing_and_overlong_help() -> None:
 def test_missing_docstring_and_definition() -> None:
     with pytest.raises(DeclarationError, match="needs a docstring"):
         declare(good, doc="Only a tooltip.")
+
+
+@pytest.mark.parametrize("what", TOLD)
+@pytest.mark.parametrize("blank", ["", " \n "])
+def test_formula_edges_and_other_definitions_are_told(what: str, blank: str) -> None:
+    with pytest.raises(DeclarationError, match=f"SOME_KPI does not tell its {what}$"):
+        declare(good, **{what: blank})
+    with pytest.raises(DeclarationError, match="formula and edges and elsewhere"):
+        registry.kpi(shows=kinds.MONEY, examples=[])(good)
+
+
+def test_what_is_told_becomes_texts_in_the_order_of_the_page() -> None:
+    declare(good, edges="No spend:\n    0.")
+    assert list(messages.CATALOG)[1:6] == [
+        f"SOME_KPI{part}" for part in ("", ".definition", ".formula", ".edges", ".elsewhere")
+    ]
+    spec = registry.KPIS["SOME_KPI"]
+    assert (spec.formula.english, spec.edges.english) == ("spend", "No spend: 0.")
 
 
 @pytest.mark.parametrize("name", ["end", "type", "date", "next", "to", "currency", "k", "failed", "caller", "Größe"])
@@ -95,7 +114,7 @@ def test_no_example_a_kind_missing_a_wrong_default_and_twice() -> None:
     with pytest.raises(DeclarationError, match="the first choice should be the default"):
         declare(defaulted, name="other_kpi")
     with pytest.raises(DeclarationError, match="has no example"):
-        registry.kpi(shows=kinds.MONEY, examples=[])(_named(good, "lonely_kpi"))
+        registry.kpi(shows=kinds.MONEY, examples=[], **TOLD)(_named(good, "lonely_kpi"))
     declare(_named(good, "some_kpi"), name="twice_kpi")
     messages.CATALOG.clear()
     with pytest.raises(DeclarationError, match="TWICE_KPI is declared twice"):

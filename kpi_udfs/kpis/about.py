@@ -22,6 +22,16 @@ VERSION = text("about.version", "kpi_udfs {version}, configuration {fingerprint}
 
 @kpi(
     shows=TEXT,
+    formula="value + how it was made + what was left out and why",
+    edges=(
+        "An unknown name is #VALUE!, and the reason names a similar one where there is any. An error of the explained "
+        "KPI is told in words and does not come out as an error. Arguments other than those of the formula explain "
+        "another number. A KPI that answers with a block begins with its summary, not with a single value."
+    ),
+    elsewhere=(
+        "Spreadsheets can show which cells a formula uses, and many BI tools keep the definition of a measure in a "
+        "catalogue. Both describe the rule, not which rows this one number counted and which it left out."
+    ),
     examples=[
         Example(
             kpi="WIN_RATIO",
@@ -56,6 +66,16 @@ def kpi_explain(
 
 @kpi(
     shows=TEXT,
+    formula="call: tooltip and definition",
+    edges=(
+        "An unknown name is #VALUE!, and the reason names a similar one where there is any. A language that is none "
+        "of the five is #VALUE! too. Without a language the configured one is used, and English where none is "
+        "configured."
+    ),
+    elsewhere=(
+        "Companies keep such definitions in a data dictionary or a wiki, where text and calculation can drift apart. "
+        "Here the text belongs to the function that calculates."
+    ),
     examples=[
         Example(
             kpi="RETURN_ON_AD_SPEND",
@@ -96,6 +116,16 @@ def kpi_definition(
 
 @kpi(
     shows=TEXT,
+    formula="version + fingerprint of the configuration",
+    edges=(
+        "Takes no argument; one that is given is #VALUE!. The fingerprint changes with the language, the time zone, "
+        "the date system and the words and headers that are understood, not with comments or the order of the outcome "
+        "words."
+    ),
+    elsewhere=(
+        "Software usually shows its version alone. Two desks with the same version and different settings look alike "
+        "there, although they can read the same cells differently."
+    ),
     examples=[Example(gives=..., because="two desks with different settings see different fingerprints")],
 )
 def kpi_version(*, context: Context) -> Measure:

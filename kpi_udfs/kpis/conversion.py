@@ -38,6 +38,17 @@ LEADS_NOTHING = text("LEADS_PER_SALE.nothing", "There are no sales to divide the
 
 @kpi(
     shows=PERCENT,
+    formula="reached ÷ entered",
+    edges=(
+        "Nobody entered: #DIV/0!. More reached than entered gives a rate above 100%, with a note. In a column of "
+        "names each different one counts once and blanks not at all. Names in reached that are missing from entered "
+        "count all the same and are reported."
+    ),
+    elsewhere=(
+        "Web analytics often divides by visits instead of people, which lowers the rate where people come back. Some "
+        "count every conversion, others one per person. A rate of what happened in a period differs from that of a "
+        "group followed to its end, where converting takes long."
+    ),
     examples=[
         Example(entered=8000, reached=842, gives=0.10525, because="842 of 8,000"),
         Example(
@@ -69,6 +80,16 @@ def conversion_rate(
 
 @kpi(
     shows=RATIO,
+    formula="leads ÷ sales",
+    edges=(
+        "No sales: #DIV/0!. No leads: 0. In a column of names each different one counts once and blanks not at all. A "
+        "negative number of leads or sales is #NUM!."
+    ),
+    elsewhere=(
+        "More often told the other way round, as the conversion rate from lead to sale. Where a sale takes long, "
+        "following the leads of one period to their sales gives another number than dividing the leads and the sales "
+        "of the same period."
+    ),
     examples=[
         Example(leads=120, sales=8, gives=15.0, because="120 leads ÷ 8 sales"),
         Example(leads=120, sales=0, gives=DIV0, because="nothing was sold"),
@@ -124,6 +145,22 @@ class _Step:
 
 @kpi(
     shows=TABLE,
+    formula=(
+        "step rate = count ÷ count of the stage before; cumulative rate = count ÷ count of the first stage; drop-off "
+        "= count of the stage before − count"
+    ),
+    edges=(
+        "An empty stage makes the rates that divide by it #DIV/0!; more in a stage than in the one before gives a "
+        "rate above 100%. In a table a blank cell means that the stage was not reached, in a block of counts it is "
+        "#VALUE!. Rows that reached no stage are left out, and steps that end before they begin are left out of the "
+        "median days; both are reported. With policy strict, a step back in time ends the row's way through the "
+        "funnel."
+    ),
+    elsewhere=(
+        "Some reports count only what is in a stage today, which makes early stages look small. Others count everyone "
+        "who ever entered a stage (policy any) or ask for every stage in order (policy strict). A report of what "
+        "happened in a period mixes people who began at different times; this one follows the rows it is given."
+    ),
     examples=[
         Example(
             data=[["Lead", 1000], ["MQL", 400], ["SQL", 100], ["Customer", 25]],

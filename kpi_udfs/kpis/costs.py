@@ -70,6 +70,17 @@ def _cost_per(spend: float, count: float, working: Text, nothing: Text) -> Measu
 
 @kpi(
     shows=MONEY,
+    formula="total spend ÷ number of leads",
+    edges=(
+        "No leads: #DIV/0!. No spend: 0; credits above the costs give a negative cost, which the explanation points "
+        "out. In a column of names each different name counts once and blanks not at all. A column that mixes names "
+        "and numbers is #VALUE!, a negative number of leads #NUM!."
+    ),
+    elsewhere=(
+        "Some reports average the cost per lead of each campaign, which gives a small campaign the weight of a large "
+        "one. Where every form sent in counts as a lead, repeat requests by one person lower the figure. Some teams "
+        "add salaries and tools to the spend, which raises it."
+    ),
     examples=[
         Example(spend=1200, leads=40, gives=30.0, because="1,200 ÷ 40 leads"),
         Example(
@@ -98,6 +109,17 @@ def cost_per_lead(
 
 @kpi(
     shows=MONEY,
+    formula="total spend ÷ number of marketing-qualified leads",
+    edges=(
+        "No MQLs: #DIV/0!. No spend: 0; credits above the costs give a negative cost, which the explanation points "
+        "out. In a column of names each different name counts once and blanks not at all. A negative number of MQLs "
+        "is #NUM!."
+    ),
+    elsewhere=(
+        "What makes a lead marketing-qualified is each company's own rule, so the figures of two companies rarely "
+        "compare. Some divide by the leads of this period that qualified at some time, others by those that qualified "
+        "in this period; where qualifying takes long, the two differ."
+    ),
     examples=[
         Example(spend=1200, mqls=12, gives=100.0, because="1,200 ÷ 12 MQLs"),
         Example(spend=1200, mqls=0, gives=DIV0, because="no lead was marketing-qualified"),
@@ -119,6 +141,17 @@ def cost_per_mql(
 
 @kpi(
     shows=MONEY,
+    formula="total spend ÷ number of sales-qualified leads",
+    edges=(
+        "No SQLs: #DIV/0!. No spend: 0; credits above the costs give a negative cost, which the explanation points "
+        "out. In a column of names each different name counts once and blanks not at all. A negative number of SQLs "
+        "is #NUM!."
+    ),
+    elsewhere=(
+        "Some teams call a lead sales-qualified as soon as sales accepts it, others only after a first conversation; "
+        "the stricter the rule, the higher the cost. Some add the cost of the people who qualify the leads, which "
+        "raises it too."
+    ),
     examples=[
         Example(spend=1200, sqls=5, gives=240.0, because="1,200 ÷ 5 SQLs"),
         Example(spend=1200, sqls=0, gives=DIV0, because="no lead was sales-qualified"),
@@ -140,6 +173,17 @@ def cost_per_sql(
 
 @kpi(
     shows=MONEY,
+    formula="total spend ÷ number of opportunities",
+    edges=(
+        "No opportunities: #DIV/0!. No spend: 0; credits above the costs give a negative cost, which the explanation "
+        "points out. Leads left out, blank or 0: the explanation compares nothing. More opportunities than leads: the "
+        "cost stands, with a note."
+    ),
+    elsewhere=(
+        "Some reports count only opportunities that marketing brought in, others every one that marketing had a part "
+        "in; the wider the count, the lower the cost. Some divide by the value of the opportunities instead of their "
+        "number, which answers another question."
+    ),
     examples=[
         Example(spend=1200, opportunities=4, gives=300.0, because="1,200 ÷ 4 opportunities"),
         Example(
@@ -178,6 +222,16 @@ def cost_per_opportunity(
 
 @kpi(
     shows=MONEY,
+    formula="total spend ÷ number of orders",
+    edges=(
+        "No orders: #DIV/0!. No spend: 0; credits above the costs give a negative cost, which the explanation points "
+        "out. In a column of order numbers that are text each different one counts once and blanks not at all. Order "
+        "numbers that are plain numbers are summed; where they look like identifiers, the explanation warns."
+    ),
+    elsewhere=(
+        "Also called cost per sale or, less clearly, cost per acquisition. Some take cancelled and returned orders "
+        "out, which raises the cost. With first orders only it becomes the cost of a new customer."
+    ),
     examples=[
         Example(spend=1200, orders=8, gives=150.0, because="1,200 ÷ 8 orders"),
         Example(spend=1200, orders=0, gives=DIV0, because="no order came in"),
@@ -200,6 +254,20 @@ def cost_per_order(
 
 @kpi(
     shows=MONEY,
+    formula=(
+        "acquisition spend ÷ new customers; with a lag: spend of each period ÷ new customers that many periods later, "
+        "both summed over the pairs"
+    ),
+    edges=(
+        "No new customers: #DIV/0!. With a lag, both columns need one number per period and equal length, otherwise "
+        "#VALUE!. Pairs in which a number is missing are left out and reported. A lag that leaves no pair is #N/A, a "
+        "negative one or a fraction #NUM!."
+    ),
+    elsewhere=(
+        "A fully loaded cost includes salaries, commissions, agencies and tools; one of media spend alone is lower. A "
+        "blended cost divides all spend by all new customers, a paid one the advertising spend by the customers it "
+        "won, which is usually higher."
+    ),
     examples=[
         Example(spend=6000, new_customers=20, gives=300.0, because="6,000 ÷ 20 new customers"),
         Example(

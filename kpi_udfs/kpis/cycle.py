@@ -50,6 +50,17 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
 
 @kpi(
     shows=DAYS,
+    formula="close date − first contact, in days per deal; of these the mean, the median or a percentile",
+    edges=(
+        "No deal with both dates: #N/A. Deals with one date missing or closed before the first contact are left out "
+        "and reported; a deal closed on the day of the first contact takes 0 days. Times of day make no difference. "
+        "Columns of different length and cells that are no date are #VALUE!."
+    ),
+    elsewhere=(
+        "Many CRM reports begin when the deal was created instead of at the first contact, which shortens the cycle. "
+        "Some measure won and lost deals alike; lost ones may close sooner or later. As long as slow deals are open, "
+        "every figure from closed deals is too short."
+    ),
     examples=[
         Example(
             first_touch=[46027, 46027, 46027],

@@ -43,6 +43,17 @@ NAMES_AND_TOTALS = text(
 
 @kpi(
     shows=PERCENT,
+    formula="names: in both lists ÷ at the start; totals: (at the end − joined) ÷ at the start",
+    edges=(
+        "Nobody at the start: #DIV/0!. More kept than were there, or more joined than are there at the end: #NUM!. "
+        "Names in one argument and numbers in another: #VALUE!. Where names are compared, each different one counts "
+        "once and joined is not used."
+    ),
+    elsewhere=(
+        "Revenue retention weighs customers by what they pay; with upgrades counted (net) it can exceed 100%, without "
+        "them (gross) it can't. Products are often measured by who came back on or by a certain day. Shops without "
+        "contracts count customers who bought again."
+    ),
     examples=[
         Example(at_start=200, at_end=210, joined=30, gives=0.9, because="(210 − 30) ÷ 200"),
         Example(
@@ -76,6 +87,17 @@ def retention_rate(
 
 @kpi(
     shows=PERCENT,
+    formula="1 − retention rate = customers lost ÷ customers at the start",
+    edges=(
+        "Nobody at the start: #DIV/0!. More kept than were there, or more joined than are there at the end: #NUM!. "
+        "Names in one argument and numbers in another: #VALUE!. Where names are compared, each different one counts "
+        "once and joined is not used."
+    ),
+    elsewhere=(
+        "Some divide by the mean of the customers at the start and at the end, which is lower while the customer base "
+        "grows. Some also count customers who joined and left within the period, which is higher. Revenue churn "
+        "weighs customers by what they paid and is another number."
+    ),
     examples=[
         Example(at_start=200, at_end=210, joined=30, gives=0.1, because="1 − (210 − 30) ÷ 200: 20 left"),
         Example(

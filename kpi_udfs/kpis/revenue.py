@@ -46,6 +46,16 @@ NO_AMOUNT = text("REVENUE.no_amount", "No amount is left: no row meets the condi
 
 @kpi(
     shows=PERCENT,
+    formula="(revenue × margin − spend) ÷ spend",
+    edges=(
+        "Nothing spent: #DIV/0!. A negative spend and a margin outside 0 to 100% are #NUM!. Margin left out, blank or "
+        "0: the whole revenue counts, and the explanation says so. No revenue gives −100%."
+    ),
+    elsewhere=(
+        "Some call revenue ÷ spend a return on investment, which is the return on ad spend and one (100%) higher than "
+        "this without a margin. Some count only the revenue that would not have come without the marketing, which is "
+        "lower. Others count the customer's whole expected lifetime value, which is usually higher."
+    ),
     examples=[
         Example(revenue=60000, spend=20000, gives=2.0, because="(60,000 − 20,000) ÷ 20,000"),
         Example(revenue=60000, spend=20000, margin=0.6, gives=0.8, because="(60,000 × 60% − 20,000) ÷ 20,000"),
@@ -77,6 +87,16 @@ def marketing_roi(
 
 @kpi(
     shows=RATIO,
+    formula="revenue ÷ spend",
+    edges=(
+        "Nothing spent: #DIV/0!. A negative spend is #NUM!. No revenue: 0; refunds above the sales give a negative "
+        "ratio."
+    ),
+    elsewhere=(
+        "Also written as a percentage (300%) or as 3:1. Its inverse, spend ÷ revenue, is known as advertising cost of "
+        "sales. Each advertising platform counts the revenue it credits to its own ads, so that several together can "
+        "claim more than there was."
+    ),
     examples=[
         Example(revenue=60000, spend=20000, gives=3.0, because="60,000 ÷ 20,000"),
         Example(revenue=60000, spend=0, gives=DIV0, because="nothing was spent"),
@@ -101,6 +121,19 @@ def return_on_ad_spend(
 
 @kpi(
     shows=MONEY,
+    formula=(
+        "sum of the amounts; with outcomes: of won deals; with a period: of those dated from its first to its last day"
+    ),
+    edges=(
+        "No amount left: #N/A. Blank amounts are skipped, negative ones (refunds) reduce the sum. With a period, "
+        "amounts without a date are left out and reported; a period without dates is #VALUE!, one that ends before it "
+        "begins #NUM!. Columns of different length are #VALUE!."
+    ),
+    elsewhere=(
+        "Revenue can count when a deal is signed (bookings), when it is invoiced (billings) or when the service is "
+        "rendered (recognised revenue); here the dates and amounts given decide. Gross and net of sales tax, "
+        "discounts and refunds are different numbers, too."
+    ),
     examples=[
         Example(amounts=[1200, 800, 500], gives=2500.0, because="1,200 + 800 + 500"),
         Example(

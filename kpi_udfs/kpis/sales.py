@@ -46,6 +46,18 @@ OUTCOME_MISSING = text("WIN_RATIO.outcome_missing", "amounts beside a blank outc
 
 @kpi(
     shows=PERCENT,
+    formula="won ÷ (won + lost); with basis all: won ÷ (won + lost + open); with values: the same with amounts",
+    edges=(
+        "No closed deal, or no value in the deals to divide by: #DIV/0!; with basis all, open deals alone give 0. "
+        "Blank cells are no deals; unknown words count as open and are named, and if no word at all is known the "
+        "answer is #VALUE!. With values, a deal without an amount counts as 0 and is reported, a negative amount of a "
+        "deal that counts is #NUM!, and columns of different length are #VALUE!."
+    ),
+    elsewhere=(
+        "Some CRM and BI reports divide by all deals, open ones too (basis all), which is lower as long as deals are "
+        "open. Some follow the deals created in a period, others those closed in it. By value, a few large deals "
+        "decide the number."
+    ),
     examples=[
         Example(outcomes=["won", "won", "won", "lost", "open"], gives=0.75, because="3 of 4 closed deals"),
         Example(outcomes=["won", "lost", "open"], basis="all", gives=1 / 3, because="1 of 3 deals"),

@@ -32,14 +32,14 @@ def main(arguments: list[str]) -> int:
     files = rendered()
     there = {
         str(path.relative_to(root).as_posix())
-        for pattern in ("docs/functions.*.md", "workbook_templates/*.xlsx")
+        for pattern in ("docs/*/*.md", "workbook_templates/*.xlsx")
         for path in root.glob(pattern)
     }
     stale = [name for name, content in files.items() if name not in there or _differ(root / name, content)]
     left_over = sorted(there - files.keys())
     for name in stale:
         if not check:
-            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(files[name])
         print(f"{'stale' if check else 'written'}: {name}")  # noqa: T201 (this is its output)
     for name in left_over:

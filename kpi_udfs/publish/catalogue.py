@@ -34,14 +34,15 @@ CATEGORIES = {
 
 def example_formula(spec: KpiSpec, example: Example) -> str:
     """The example as a formula, its cells written as array constants."""
-    parts = [_constant(argument) for argument in spec.arguments(example)]
+    parts = [constant(argument) for argument in spec.arguments(example)]
     return f"={spec.name}({', '.join(parts)})"
 
 
-def _constant(cell: Any) -> str:
+def constant(cell: Any) -> str:
+    """A cell, a column or a block as it is typed into a formula."""
     if isinstance(cell, list):
         rows = [row if isinstance(row, list) else [row] for row in cell]
-        return "{" + "; ".join(", ".join(map(_constant, row)) for row in rows) + "}"
+        return "{" + "; ".join(", ".join(map(constant, row)) for row in rows) + "}"
     if cell is None:
         return ""
     if isinstance(cell, date):
@@ -49,16 +50,26 @@ def _constant(cell: Any) -> str:
     return str(cell) if isinstance(cell, int | float) else '"' + str(cell).replace('"', '""') + '"'
 
 
-def example_result(spec: KpiSpec, example: Example, locale: str | None) -> list[list[str]]:
-    """What the example gives, as rows of texts: computed, so that its words are in the language, too."""
+def example_answer(spec: KpiSpec, example: Example, locale: str | None) -> calls.Answer:
+    """What the example comes to: computed, so that its words are in the language, too."""
     context = calls.context_now()
     if isinstance(context, Context) and locale:
         context = calls.in_language(context, locale)
-    result = calls.answer(spec, spec.arguments(example), context).result
+    return calls.answer(spec, spec.arguments(example), context)
+
+
+def example_result(spec: KpiSpec, example: Example, locale: str | None) -> list[list[str]]:
+    """What the example gives, as rows of texts."""
+    return result_rows(example_answer(spec, example, locale), locale)
+
+
+def result_rows(answer: calls.Answer, locale: str | None) -> list[list[str]]:
+    """A result as rows of texts: one of one where it is no block."""
+    result = answer.result
     if isinstance(result, Block):
         kinds = result.column_kinds
         return [[_cell(cell, kind, locale) for cell, kind in zip(row, kinds, strict=True)] for row in result.rows]
-    return [[result.code if isinstance(result, CellError) else calls.shown(result, spec.shows, locale)]]
+    return [[result.code if isinstance(result, CellError) else calls.shown(result, answer.spec.shows, locale)]]
 
 
 def _cell(cell: Any, kind: Kind, locale: str | None) -> str:

@@ -1,68 +1,164 @@
-"""The reference pages: every function in one Markdown page per language."""
+"""The reference pages: one Markdown page per function and language, and an index per language."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from string import ascii_uppercase
+from typing import Any
 
-from kpi_udfs.messages import LANGUAGES, say, text
-from kpi_udfs.publish.catalogue import (
-    ARGUMENTS,
-    CATEGORIES,
-    EXAMPLES,
-    OPTIONAL,
-    aligned,
-    example_formula,
-    example_result,
-)
-from kpi_udfs.registry import KPIS, KpiSpec
+from kpi_udfs.messages import LANGUAGES, Text, say, text, write
+from kpi_udfs.publish.catalogue import ARGUMENTS, CATEGORIES, EXAMPLES, OPTIONAL, example_answer, result_rows
+from kpi_udfs.publish.worksheet import worksheet
+from kpi_udfs.registry import KPIS, Block, Example, KpiSpec, Param
 
 TITLE = text("reference.title", "KPI functions")
 RENDERED = text("reference.rendered", "Rendered from the declarations; edit those and run tox -e generated.")
+INTRO = text(
+    "reference.intro",
+    "Names and arguments are the same in every language. The formulas are written as an English spreadsheet takes "
+    "them; many others separate arguments with a semicolon.",
+)
+FORMULA = text("reference.formula", "Formula")
+EDGES = text("reference.edges", "Edge cases")
+ELSEWHERE = text("reference.elsewhere", "Other definitions in the field")
+CHOICES = text("reference.choices", "one of {choices:list}")
+DEFAULT = text("reference.default", "default: {value}")
+ARGUMENT = text("reference.argument", "{name} ({notes}): {help}")
+REQUIRED_ARGUMENT = text("reference.required_argument", "{name}: {help}")
+EXAMPLE = text("reference.example", "Example {number:count}: {because}")
+RESULT = text("reference.result", "Result: {value}")
+WORKING = text("reference.working", "Working: {told}")
+
+#: Languages as their speakers call them.
+NATIVE = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano", "id": "Bahasa Indonesia"}
 
 
 def pages() -> dict[str, str]:
     """File name in ``docs/`` to content."""
-    return {f"functions.{language}.md": "\n".join(_page(language)) for language in LANGUAGES}
+    found: dict[str, str] = {}
+    for language in LANGUAGES:
+        found[f"{language}/index.md"] = _text(_index(language))
+        for spec in KPIS.values():
+            found[f"{language}/{_file(spec)}"] = _text(_page(spec, language))
+    return found
 
 
-def _page(locale: str) -> Iterator[str]:
+def _text(blocks: Iterator[str]) -> str:
+    return "\n\n".join(blocks) + "\n"
+
+
+def _file(spec: KpiSpec) -> str:
+    return f"{spec.name.lower()}.md"
+
+
+def _index(locale: str) -> Iterator[str]:
     yield f"# {say(TITLE, locale)}"
-    yield ""
     yield f"<!-- {say(RENDERED, locale)} -->"
-    category = None
-    for spec in KPIS.values():
-        if spec.category != category:
-            category = spec.category
-            yield ""
-            yield f"## {say(CATEGORIES[category], locale)}"
-        yield ""
-        yield from _function(spec, locale)
-    yield ""
+    yield _switch("index.md", locale)
+    yield _plain(say(INTRO, locale))
+    for category in dict.fromkeys(spec.category for spec in KPIS.values()):
+        yield f"## {say(CATEGORIES[category], locale)}"
+        specs = [spec for spec in KPIS.values() if spec.category == category]
+        yield "\n".join(f"- [{spec.name}]({_file(spec)}): {_said(spec.tooltip, locale)}" for spec in specs)
 
 
-def _function(spec: KpiSpec, locale: str) -> Iterator[str]:
-    yield f"### {spec.name}"
-    yield ""
-    yield f"`{spec.signature}`"
-    yield ""
-    yield f"**{say(spec.tooltip, locale)}** {say(spec.definition, locale)}"
+def _page(spec: KpiSpec, locale: str) -> Iterator[str]:
+    yield f"# {spec.name}"
+    yield f"<!-- {say(RENDERED, locale)} -->"
+    yield f"[{say(TITLE, locale)}](index.md) · {_switch(_file(spec), locale)}"
+    yield _code(spec.signature)
+    yield f"**{_said(spec.tooltip, locale)}**"
+    yield _said(spec.definition, locale)
+    yield f"## {say(FORMULA, locale)}"
+    yield _said(spec.formula, locale)
     if spec.params:
-        yield ""
-        yield f"{say(ARGUMENTS, locale)}:"
-        yield ""
-    for param in spec.params:
-        optional = "" if param.required else f" ({say(OPTIONAL, locale)})"
-        yield f"- `{param.name}`{optional}: {say(param.help, locale)}"
-    examples = [example for example in spec.examples if example.gives is not ...]
-    if not examples:
-        return
-    yield ""
-    yield f"{say(EXAMPLES, locale)}:"
-    for example in examples:
-        yield ""
-        yield "```text"
-        yield example_formula(spec, example)
-        yield from (f"  {line}" for line in aligned(example_result(spec, example, locale)))
-        yield "```"
-        yield ""
-        yield say(example.said or "", locale)
+        yield f"## {say(ARGUMENTS, locale)}"
+        yield "\n".join(f"- {_argument(param, locale)}" for param in spec.params)
+    yield f"## {say(EXAMPLES, locale)}"
+    for number, example in enumerate(spec.examples, 1):
+        yield from _example(spec, example, number, locale)
+    yield f"## {say(EDGES, locale)}"
+    yield _said(spec.edges, locale)
+    yield f"## {say(ELSEWHERE, locale)}"
+    yield _said(spec.elsewhere, locale)
+
+
+def _switch(file: str, locale: str) -> str:
+    """The same page in the other languages."""
+    return " · ".join(
+        f"**{name}**" if language == locale else f"[{name}](../{language}/{file})" for language, name in NATIVE.items()
+    )
+
+
+def _argument(param: Param, locale: str) -> str:
+    notes = [] if param.required else [say(OPTIONAL, locale)]
+    if param.choices:
+        notes.append(say(CHOICES(choices=[f"`{choice}`" for choice in param.choices]), locale))
+    if isinstance(param.default, str | float):
+        default = param.default if isinstance(param.default, str) else write(param.default, "number", locale)
+        notes.append(say(DEFAULT(value=f"`{default}`"), locale))
+    facts = {"name": f"`{param.name}`", "help": _said(param.help, locale)}
+    return say(ARGUMENT(notes="; ".join(notes), **facts) if notes else REQUIRED_ARGUMENT(**facts), locale)
+
+
+def _example(spec: KpiSpec, example: Example, number: int, locale: str) -> Iterator[str]:
+    """The example with its cells, its result and its working."""
+    yield f"### {_plain(say(EXAMPLE(number=number, because=example.said), locale))}"
+    sheet = worksheet(spec, example)
+    if sheet.rows:
+        yield _worksheet_table(sheet.rows, locale)
+    yield _code(sheet.formula)
+    if example.gives is ...:
+        return  # different on every desk
+    answer = example_answer(spec, example, locale)
+    rows = result_rows(answer, locale)
+    if isinstance(answer.result, Block):
+        yield say(RESULT(value=""), locale).rstrip()
+        numeric = [kind.shape != "text" for kind in answer.result.column_kinds]
+        yield _table([[_plain(cell) for cell in row] for row in rows], numeric)
+    else:
+        yield say(RESULT(value=f"**{_plain(rows[0][0])}**"), locale)
+    if answer.explanation != rows[0][0]:
+        yield say(WORKING(told=_plain(answer.explanation)), locale)
+
+
+def _worksheet_table(rows: Sequence[Sequence[Any]], locale: str) -> str:
+    """Cells as a worksheet shows them, with letters above and numbers beside."""
+    lines = [["", *ascii_uppercase[: len(rows[0])]]]
+    for number, row in enumerate(rows, 1):
+        lines.append([f"**{number}**", *(_plain(_cell(cell, locale)) for cell in row)])
+    numeric = [any(isinstance(cell, int | float | date) for cell in column) for column in zip(*rows, strict=True)]
+    return _table(lines, [True, *numeric])
+
+
+def _cell(cell: Any, locale: str) -> str:
+    """An entered cell, a number without separators: it may be a year or an ID."""
+    from babel.numbers import format_decimal
+
+    if isinstance(cell, date):
+        return write(cell, "date", locale)
+    if isinstance(cell, int | float):
+        return str(format_decimal(Decimal(f"{cell:.15g}"), "0.###############", locale=locale))
+    return str(cell)
+
+
+def _table(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
+    header, *body = rows
+    rule = ["---:" if aligned else ":---" for aligned in right]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
+
+
+def _code(line: str) -> str:
+    return f"```text\n{line}\n```"
+
+
+def _said(what: Text, locale: str) -> str:
+    return _plain(say(what, locale))
+
+
+def _plain(words: str) -> str:
+    """Words as words, whatever signs of Markdown are in them; an underscore inside a word is none."""
+    return re.sub(r"[\\`*\[\]<>|~]|\b_|_\b|^[#+-](?=\s)|^%", r"\\\g<0>", words)
