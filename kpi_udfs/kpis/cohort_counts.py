@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import narwhals as nw
 
@@ -51,7 +52,7 @@ def count_cohorts(
         (seen,) = rows_of(complete.select(purchases=nw.len(), first=nw.col("day").min(), latest=nw.col("day").max()))
         if not seen["purchases"]:
             return None
-    bought = complete.with_columns(period=_period(nw.col("day").cast(nw.Int64), period))
+    bought = _with_period(complete, period)
     keys = ["customer"]
     if groups:
         # A customer belongs to the group of the first purchase; of several that day, to the first by name.
@@ -84,19 +85,23 @@ def _is_named(column: Column) -> nw.Expr:
     return nw.col("customer") != (0 if column.labels[:1] == [""] else -1)
 
 
-def _period(day: nw.Expr, period: str) -> nw.Expr:
-    """The number of the period in which a day number lies, by whole-number arithmetic every engine
-    knows: the Gregorian calendar repeats every 146,097 days, and counted from March a leap day is
-    the last day of its year."""
+def _with_period(frame: nw.LazyFrame[Any], period: str) -> nw.LazyFrame[Any]:
+    """The frame with the number of the period in which each ``day`` lies, by whole-number arithmetic
+    that every engine knows: the Gregorian calendar repeats every 146,097 days, and counted from March
+    a leap day is the last day of its year. One step at a time: a formula in one piece would repeat
+    each part wherever it is used."""
+    day = nw.col("day").cast(nw.Int64)
     if period == "week":
-        return (day - 1) // 7  # day 1 was a Monday
+        return frame.with_columns(period=(day - 1) // 7)  # day 1 was a Monday
+    era, rest, year, month = (nw.col(f"calendar_{part}") for part in ("era", "rest", "year", "month"))
     since_march_0000 = day + 305
-    era = since_march_0000 // 146_097
-    in_era = since_march_0000 - era * 146_097
-    year = (in_era - in_era // 1_460 + in_era // 36_524 - in_era // 146_096) // 365
-    in_year = in_era - (year * 365 + year // 4 - year // 100)
-    from_march = (in_year * 5 + 2) // 153
-    return ((era * 400 + year) * 12 + from_march + 2) // _MONTHS[period]
+    return (
+        frame.with_columns(calendar_era=since_march_0000 // 146_097)
+        .with_columns(calendar_rest=since_march_0000 - era * 146_097)
+        .with_columns(calendar_year=(rest - rest // 1_460 + rest // 36_524 - rest // 146_096) // 365)
+        .with_columns(calendar_month=((rest - year * 365 - year // 4 + year // 100) * 5 + 2) // 153)
+        .with_columns(period=((era * 400 + year) * 12 + month + 2) // _MONTHS[period])
+    )
 
 
 def period_of(day: int, period: str) -> int:

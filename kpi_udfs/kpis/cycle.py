@@ -54,12 +54,12 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
     edges=(
         "No deal with both dates: #N/A. Deals with one date missing or closed before the first contact are left out "
         "and reported; a deal closed on the day of the first contact takes 0 days. Times of day make no difference. "
-        "Columns of different length and cells that are no date are #VALUE!."
+        "Fewer than half closed: kaplan_meier is #N/A. Columns of different length and cells that are no date are #VALUE!."
     ),
     elsewhere=(
         "Many CRM reports begin when the deal was created instead of at the first contact, which shortens the cycle. "
         "Some measure won and lost deals alike; lost ones may close sooner or later. As long as slow deals are open, "
-        "every figure from closed deals is too short."
+        "every figure from closed deals is too short: kaplan_meier counts the open ones with their age."
     ),
     examples=[
         Example(

@@ -93,13 +93,15 @@ def plain_numbers(flat: Sequence[Any]) -> Any:
 
 def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
     """The rows of a small result as plain Python values: None for null, whole numbers as int."""
-    small = frame.collect() if frame.implementation.is_polars() or _eager(frame) else frame.collect("pandas")
+    small = in_memory(frame)
     columns = {name: [_value(value) for value in small[name].to_list()] for name in small.columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _eager(frame: nw.LazyFrame[Any]) -> bool:
-    return bool(frame.implementation.is_pandas_like())
+def in_memory(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
+    """The result of a query; one on a file comes as pandas, which everybody has."""
+    stays = frame.implementation.is_polars() or frame.implementation.is_pandas_like()
+    return frame.collect() if stays else frame.collect("pandas")
 
 
 def _value(value: Any) -> Any:

@@ -20,7 +20,7 @@ from kpi_udfs.cells import Context, Range
 from kpi_udfs.errors import CellError
 from kpi_udfs.kinds import MONEY, Amount, Column, NativeColumn, NativeTable, Outcomes, TableData
 from kpi_udfs.messages import Sentence, text
-from kpi_udfs.tables.frames import rows_of, together
+from kpi_udfs.tables.frames import in_memory, rows_of, together
 
 NOT_A_TABLE = text("native.not_a_table", "This is no table kpi_udfs can read: {kind}.")
 SAME_BUT_FOR_CASE = text(
@@ -95,9 +95,10 @@ def read_native(raw: NativeColumn | NativeTable, param: Any, context: Context, n
 
 
 def _collected(raw: NativeColumn) -> list[Any]:
-    column = raw.table.frame.select(raw.header)
-    small = column.collect() if not raw.table.lazy or column.implementation.is_polars() else column.collect("pandas")
-    return list(small[raw.header].to_list())
+    """The column's values as cells, None for null."""
+    series = in_memory(raw.table.frame.select(raw.header))[raw.header]
+    nothing = series.is_null().to_list()
+    return [None if null else value for value, null in zip(series.to_list(), nothing, strict=True)]
 
 
 def _made(raw: NativeColumn, name: str, expression: nw.Expr) -> Column:
@@ -115,9 +116,8 @@ def _dtype(raw: NativeColumn) -> Any:
 def _refused(raw: NativeColumn, wanted: Sentence, content: Any = None) -> CellError:
     if content is None:
         column = nw.col(raw.header)
-        filled = raw.table.frame.select(raw.header).filter(~column.is_null()).head(1)
-        some = filled.collect() if filled.implementation.is_polars() or not raw.table.lazy else filled.collect("pandas")
-        content = next(iter(some[raw.header].to_list()), "")
+        filled = in_memory(raw.table.frame.select(raw.header).filter(~column.is_null()).head(1))
+        content = next(iter(filled[raw.header].to_list()), "")
     facts = {"column": raw.header, "dtype": str(_dtype(raw)), "content": str(content)[:60], "wanted": wanted}
     return CellError.value(NOT_READABLE_AS(**facts))
 
@@ -158,6 +158,11 @@ def days(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) 
         raise _refused(raw, DAYS())
     seconds = (column.cast(nw.Datetime("us")) - nw.lit(_ORIGIN)).dt.total_seconds()
     return _made(raw, name, (seconds // 86_400 + _ORIGIN.toordinal()).cast(nw.Float64))
+
+
+def _day_numbers(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) -> list[int | None]:
+    column = days(raw, name, context, notes)
+    return [None if row["day"] is None else int(row["day"]) for row in rows_of(together(day=column))]
 
 
 def numbers(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) -> Column:
@@ -280,6 +285,7 @@ _READERS: dict[str, Callable[[NativeColumn, str, Context, list[Sentence]], Any]]
     "outcomes": _outcomes,
     "keys": keys,
     "days": days,
+    "dates": _day_numbers,
     "flags": flags,
     "numbers": numbers,
 }
