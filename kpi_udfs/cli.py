@@ -1,6 +1,6 @@
-"""The command line: ``kpi-udfs calc``, ``list``, ``show``, ``demo``.
+"""The command line: ``kpi-udfs calc``, ``on``, ``list``, ``show``, ``demo``.
 
-Exit codes: 0 all right; 1 some cells are errors; 2 the workbook can't be read or the call is wrong,
+Exit codes: 0 all right; 1 some cells are errors; 2 the file can't be read or the call is wrong,
 with one clear line on standard error.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from kpi_udfs import settings
+from kpi_udfs import calls, settings
 from kpi_udfs.errors import CellError, ConfigError, KpiUdfsError
 from kpi_udfs.kpis.about import UNKNOWN_LANGUAGE, find
 from kpi_udfs.messages import Text, say, text
@@ -24,10 +24,12 @@ from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
     CATEGORIES,
     EXAMPLES,
+    KPI_FORMULA,
     OPTIONAL,
     aligned,
     example_formula,
     example_result,
+    result_rows,
 )
 from kpi_udfs.registry import KPIS, Block, KpiSpec
 
@@ -56,6 +58,14 @@ HELP_JSON = text("cli.help.json", "Print one JSON object per formula cell instea
 HELP_LANGUAGE = text(
     "cli.help.language", "Language of explanations and of numbers written as text, such as de or en_GB."
 )
+HELP_ON = text(
+    "cli.help.on",
+    "A KPI of the columns of a table file (.parquet, .csv, .tsv) of any size. Name columns and options as "
+    "argument=header or argument=value: kpi-udfs on deals.parquet WIN_RATIO_BY outcomes=status groups=rep basis=all. "
+    "A column that is not named is found by its header.",
+)
+HELP_ON_JSON = text("cli.help.on_json", "Print one JSON object with value and explanation.")
+NOT_NAMED = text("cli.not_named", '"{given}" should have the form argument=header or argument=value.')
 HELP_LIST = text("cli.help.list", "List all KPI functions.")
 HELP_SHOW = text("cli.help.show", "Show one KPI function: definition, arguments, examples.")
 HELP_DEMO = text(
@@ -130,6 +140,55 @@ def calc(book: Path, sheet: str | None, as_json: bool) -> None:
     else:
         _print_cells(cells, locale)
     sys.exit(1 if any(cell.errors for cell in cells) else 0)
+
+
+@commands.command(help=_help(HELP_ON))
+@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("kpi")
+@click.argument("arguments", nargs=-1, metavar="[ARGUMENT=VALUE]...")
+@click.option("--json", "as_json", is_flag=True, help=_help(HELP_ON_JSON))
+@_language_option
+def on(table: Path, kpi: str, arguments: tuple[str, ...], as_json: bool) -> None:
+    """A KPI of a table file."""
+    with _one_clear_line() as locale:
+        try:
+            spec = find(kpi)
+        except CellError as error:
+            _stop(say(error.reason, locale))
+        given = _named(arguments, spec, locale)
+        with _extra("duckdb"):
+            from kpi_udfs.tables.files import open_table
+
+            answer = calls.answer_on(spec, open_table(table, locale), given, calls.context_now())
+    result = answer.result
+    failed = isinstance(result, CellError)
+    if as_json:
+        value = [[_plain(cell) for cell in row] for row in answer.cell] if isinstance(result, Block) else answer.cell
+        facts = {"kpi": spec.name, "value": _plain(value), "explanation": answer.explanation}
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+    else:
+        if isinstance(result, Block):
+            for line in aligned(result_rows(answer, locale)):
+                click.echo(line)
+            click.echo()
+        click.echo(answer.explanation)
+    sys.exit(1 if failed else 0)
+
+
+def _named(arguments: tuple[str, ...], spec: KpiSpec, locale: str | None) -> dict[str, Any]:
+    """``name=value`` pairs; a list of labels is separated by commas."""
+    given: dict[str, Any] = {}
+    lists = {param.name for param in spec.params if param.kind.shape in ("labels", "raw")}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not equals:
+            _stop(say(NOT_NAMED(given=argument), locale))
+        given[name.strip()] = [part.strip() for part in value.split(",")] if name.strip() in lists else value.strip()
+    return given
+
+
+def _plain(cell: Any) -> Any:
+    return cell.code if isinstance(cell, CellError) else cell
 
 
 @commands.command(name="list", help=_help(HELP_LIST))
@@ -334,6 +393,7 @@ def _described(spec: KpiSpec, locale: str | None) -> Iterator[str]:
     yield say(spec.tooltip, locale)
     yield ""
     yield say(spec.definition, locale)
+    yield f"{say(KPI_FORMULA, locale)}: {say(spec.formula, locale)}"
     if spec.params:
         yield ""
         yield click.style(say(ARGUMENTS, locale), bold=True)

@@ -95,3 +95,7 @@ class DeclarationError(KpiUdfsError):
 
 class WorkbookError(KpiUdfsError):
     """A workbook that can't be read or calculated."""
+
+
+class FileError(KpiUdfsError):
+    """A file whose table can't be read."""

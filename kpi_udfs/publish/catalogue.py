@@ -15,6 +15,7 @@ from kpi_udfs.registry import Block, Example, KpiSpec
 
 ARGUMENTS = text("cli.arguments", "Arguments")
 EXAMPLES = text("cli.examples", "Examples")
+KPI_FORMULA = text("reference.formula", "Formula")
 OPTIONAL = text("cli.optional", "optional")
 CATEGORIES = {
     name: text(f"category.{name}", english)

@@ -10,7 +10,15 @@ from string import ascii_uppercase
 from typing import Any
 
 from kpi_udfs.messages import LANGUAGES, Text, say, text, write
-from kpi_udfs.publish.catalogue import ARGUMENTS, CATEGORIES, EXAMPLES, OPTIONAL, example_answer, result_rows
+from kpi_udfs.publish.catalogue import (
+    ARGUMENTS,
+    CATEGORIES,
+    EXAMPLES,
+    KPI_FORMULA,
+    OPTIONAL,
+    example_answer,
+    result_rows,
+)
 from kpi_udfs.publish.worksheet import worksheet
 from kpi_udfs.registry import KPIS, Block, Example, KpiSpec, Param
 
@@ -21,7 +29,6 @@ INTRO = text(
     "Names and arguments are the same in every language. The formulas are written as an English spreadsheet takes "
     "them; many others separate arguments with a semicolon.",
 )
-FORMULA = text("reference.formula", "Formula")
 EDGES = text("reference.edges", "Edge cases")
 ELSEWHERE = text("reference.elsewhere", "Other definitions in the field")
 CHOICES = text("reference.choices", "one of {choices:list}")
@@ -72,7 +79,7 @@ def _page(spec: KpiSpec, locale: str) -> Iterator[str]:
     yield _code(spec.signature)
     yield f"**{_said(spec.tooltip, locale)}**"
     yield _said(spec.definition, locale)
-    yield f"## {say(FORMULA, locale)}"
+    yield f"## {say(KPI_FORMULA, locale)}"
     yield _said(spec.formula, locale)
     if spec.params:
         yield f"## {say(ARGUMENTS, locale)}"
