@@ -41,7 +41,7 @@ FROM_TO = text("FUNNEL_BOTTLENECK.from_to", "{before} → {stage}")
 NO_BOTTLENECK = text("FUNNEL_BOTTLENECK.none", "none")
 LOWEST = text(
     "FUNNEL_BOTTLENECK.lowest",
-    "Only {count:count} of {before_count:count} get on from {before} to {stage}: the lowest of {steps:count} step rates.",
+    "Only {count:count} of {before_count:count} get on from {before} to {stage}: the lowest of {steps:count} step {steps:rate|rates}.",
 )
 BELOW_BENCHMARK = text(
     "FUNNEL_BOTTLENECK.below",

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import formualizer
@@ -113,32 +112,6 @@ def test_text_numbers_beside_plain_ones(capsys: pytest.CaptureFixture[str], monk
         lambda: calls.call(revenue, (texts,), context), lambda: calls.call(revenue, (plain,), context), 11
     )
     report(capsys, f"REVENUE on {ROWS:,} German texts: {ours * 1e3:.1f} ms; on numbers: {numbers * 1e3:.1f} ms")
-
-
-def test_funnel_beside_plain_pandas(capsys: pytest.CaptureFixture[str]) -> None:
-    import pandas as pd
-
-    header = ["lead", "mql", "sql", "customer"]
-    rows = [[46000.0 + i % 90, *(46000.0 + i % 90 + 9 * s if i % (s + 1) == 0 else None for s in (1, 2, 3))]
-            for i in range(ROWS)]  # fmt: skip
-    table = [header, *rows]
-
-    def plain() -> list[int]:
-        frame = pd.DataFrame(table[1:], columns=table[0])
-        reached = frame.notna().iloc[:, ::-1].cummax(axis=1).iloc[:, ::-1]
-        for before, stage in pairwise(header):
-            (frame[stage] - frame[before]).median()
-        return [int(count) for count in reached.sum()]
-
-    context = calls.context_now()
-    result = calls.call(KPIS["FUNNEL"], (table,), context)
-    assert [row[1] for row in result[1:]] == plain()
-    ours, theirs = in_turn(lambda: calls.call(KPIS["FUNNEL"], (table,), context), plain, 7)
-    report(
-        capsys,
-        f"FUNNEL on {ROWS:,} rows from cells: {ours * 1e3:.0f} ms; the obvious pandas script: {theirs * 1e3:.0f} ms "
-        f"({ours / theirs:.2f}×)",
-    )
 
 
 def test_import_beside_a_bare_interpreter(capsys: pytest.CaptureFixture[str]) -> None:
