@@ -235,3 +235,46 @@ def test_on_a_terminal_there_is_a_table(book: Path) -> None:
     assert process.wait() == 1
     assert "┃" in shown.decode()
     assert "One!C1" in shown.decode()
+
+
+class TestOn:
+    """A KPI of a table file."""
+
+    @pytest.fixture
+    def deals(self, tmp_path: Path) -> Path:
+        pytest.importorskip("duckdb")
+        file = tmp_path / "deals.csv"
+        file.write_text("rep,status,amount\nAda,won,900\nAda,lost,100\nBen,won,5\n")
+        return file
+
+    def test_a_block_and_its_explanation(self, deals: Path) -> None:
+        done = CliRunner().invoke(commands, ["on", str(deals), "WIN_RATIO_BY", "outcomes=status", "groups=rep"])
+        assert done.exit_code == 0
+        lines = done.stdout.splitlines()
+        assert lines[0].split() == "Group Won Lost Open Win ratio Low 95% High 95% Mark".split()
+        assert lines[1].split()[:5] == ["Ben", "1", "0", "0", "100.0%"]
+        assert "All groups together 66.7%: 2 won of 3 closed deals." in done.stdout
+
+    def test_json(self, deals: Path) -> None:
+        done = CliRunner().invoke(commands, ["on", str(deals), "WIN_RATIO", "values=amount", "--json"])
+        said = json.loads(done.stdout)
+        assert said["value"] == pytest.approx(905 / 1005)  # status is known as the outcome
+        assert said["explanation"].startswith("90.0%: 905 won of 1,005 in closed deals, by value.")
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "told"),
+        [
+            (["deals.csv", "WIN_RATIO", "outcomes=stat"], 1, 'did you mean "status"?'),
+            (["deals.csv", "WIN_RATE"], 2, "Did you mean WIN_RATIO?"),
+            (["deals.csv", "WIN_RATIO", "status"], 2, "argument=header"),
+            (["no.csv", "WIN_RATIO"], 2, "there is no such file"),
+            (["deals.xlsx", "WIN_RATIO"], 2, ".parquet, .csv, .tsv"),
+            (["broken.parquet", "WIN_RATIO"], 2, "can't be read as a table"),
+        ],
+    )
+    def test_mistakes(self, deals: Path, arguments: list[str], code: int, told: str, monkeypatch: Any) -> None:
+        monkeypatch.chdir(deals.parent)
+        (deals.parent / "broken.parquet").write_text("no parquet")
+        done = CliRunner().invoke(commands, ["on", *arguments])
+        assert done.exit_code == code
+        assert told in done.output

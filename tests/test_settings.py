@@ -157,3 +157,25 @@ def test_every_language_has_words_for_every_outcome_and_stage() -> None:
         for stage in ("lead", "mql", "sql", "opportunity", "customer"):
             header = settings.fold(say(CATALOG[f"sales_funnel.column.{stage}"], locale))
             assert header in dict(loaded.stages)[stage], (locale, header)
+
+
+def test_no_header_stands_for_two_columns_and_every_language_has_its_own() -> None:
+    columns = settings.load().columns
+    names = [name for _, known in columns for name in known]
+    assert len(names) == len(set(names))
+    first_touch = dict(columns)["first_touch"]
+    assert {"first contact", "erstkontakt", "premier contact", "primo contatto", "kontak pertama"} <= set(first_touch)
+
+
+def test_columns_are_read_like_stages(folder: Path) -> None:
+    file = folder / "columns.yaml"
+    file.write_text(
+        "schema: kpi_udfs.columns/1\ncolumns:\n  - {id: rep, names: [Owner]}\n  - {id: team, names: [owner]}\n"
+        "  - {id: rep, name: [x]}\n"
+    )
+    with pytest.raises(ConfigError) as raised:
+        settings.load()
+    told = str(raised.value)
+    assert f'{file}:4: "owner" already names the column rep' in told
+    assert f'{file}:5: unknown key "name". Did you mean "names"?' in told
+    assert f"{file}:5: a column has an id and names" in told
