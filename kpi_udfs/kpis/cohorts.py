@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from kpi_udfs.cells import Context, as_date
 from kpi_udfs.errors import NA, VALUE, CellError
 from kpi_udfs.kinds import COUNT, NUMBER, PERCENT, TABLE, TEXT, DayNumber, Days, Durations, Flags, Keys
+from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NO_GROUP
 from kpi_udfs.kpis.survival import kaplan_meier, median
 from kpi_udfs.messages import Sentence, Text, say, text
 from kpi_udfs.registry import Block, Example, kpi
 
 # ------------------------------------------------------------------------------------ cohorts
 
-GROUP = text("RETENTION_COHORTS.column.group", "Group")
 COHORT = text("RETENTION_COHORTS.column.cohort", "Cohort")
 CUSTOMERS = text("RETENTION_COHORTS.column.customers", "Customers")
 RUNNING = text("RETENTION_COHORTS.column.running", "Still running")
@@ -24,7 +24,6 @@ PERIODS: dict[str, Text] = {
     "year": text("RETENTION_COHORTS.column.year", "Year {n}"),
     "week": text("RETENTION_COHORTS.column.week", "Week {n}"),
 }
-NO_GROUP = text("RETENTION_COHORTS.no_group", "(blank)")
 NO_PURCHASES = text("RETENTION_COHORTS.no_purchases", "There is no purchase with both a customer and a date yet.")
 COUNTED = text(
     "RETENTION_COHORTS.counted",
@@ -187,8 +186,6 @@ AT_RISK = text("RETENTION_CURVE.column.at_risk", "At risk")
 LOST = text("RETENTION_CURVE.column.lost", "Lost")
 STILL_THERE = text("RETENTION_CURVE.column.still_there", "Still there")
 RETAINED = text("RETENTION_CURVE.column.retained", "Retention")
-LOW = text("RETENTION_CURVE.column.low", "Low 95%")
-HIGH = text("RETENTION_CURVE.column.high", "High 95%")
 NOBODY = text("RETENTION_CURVE.nobody", "There is no row with both a duration and whether the customer was lost yet.")
 HALF = text(
     "RETENTION_CURVE.half",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import DIV0, CellError
@@ -17,12 +17,10 @@ from kpi_udfs.kinds import (
     TABLE,
     TEXT,
     Count,
-    Labels,
-    Table,
     Word,
 )
-from kpi_udfs.kpis.funnel_data import read_counts, read_stages
-from kpi_udfs.kpis.shares import ratio
+from kpi_udfs.kpis.funnel_data import FunnelTable, Policy, Stages, read_counts, read_stages
+from kpi_udfs.kpis.shares import NO_GROUP, ratio
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
 
@@ -117,7 +115,6 @@ STEP_RATE = text("FUNNEL.column.step_rate", "Step rate")
 CUMULATIVE_RATE = text("FUNNEL.column.cumulative_rate", "Cumulative rate")
 DROP_OFF = text("FUNNEL.column.drop_off", "Drop-off")
 MEDIAN_DAYS = text("FUNNEL.column.median_days", "Median days")
-NO_GROUP = text("FUNNEL.no_group", "(blank)")
 
 OVERALL = text(
     "FUNNEL.overall", "{rate:percent}: {last:count} of {first:count} came from {first_stage} to {last_stage}."
@@ -236,17 +233,10 @@ class _Step:
     ],
 )
 def funnel(
-    data: Annotated[
-        Table, "A table with header row and a date (or yes/no) column per stage, or a block of stage names and counts."
-    ],
-    stages: Annotated[
-        Labels | None, "Stage names in order; without them, the configured stages found in the header."
-    ] = None,
+    data: FunnelTable,
+    stages: Stages = None,
     by: Annotated[Word | None, "Name of a column: one funnel per value, for example per channel."] = None,
-    policy: Annotated[
-        Literal["furthest", "strict", "any"],
-        "furthest: everyone whose furthest stage is this or later. strict: every stage, in order. any: whoever entered it.",
-    ] = "furthest",
+    policy: Policy = "furthest",
     *,
     context: Context,
 ) -> Block:

@@ -18,8 +18,6 @@ from kpi_udfs.kpis.distribution import quantile
 from kpi_udfs.kpis.funnel_data import NamedColumn
 from kpi_udfs.tables.frames import rows_of, together
 
-Policy = Literal["furthest", "strict", "any"]
-
 
 @dataclass(frozen=True, slots=True)
 class StageCounts:
@@ -31,7 +29,9 @@ class StageCounts:
     backwards: int
 
 
-def count_stages(stages: Sequence[NamedColumn], by: NamedColumn | None, policy: Policy) -> StageCounts:
+def count_stages(
+    stages: Sequence[NamedColumn], by: NamedColumn | None, policy: Literal["furthest", "strict", "any"]
+) -> StageCounts:
     """Count who is in which stage."""
     frame = together(group=by.column if by else None, **{f"stage_{i}": stage.column for i, stage in enumerate(stages)})
     if by is None:
@@ -83,7 +83,9 @@ def _flag(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(1).otherwise(0)
 
 
-def _inside(index: int, reached: list[nw.Expr], gap: dict[int, nw.Expr], policy: Policy) -> nw.Expr:
+def _inside(
+    index: int, reached: list[nw.Expr], gap: dict[int, nw.Expr], policy: Literal["furthest", "strict", "any"]
+) -> nw.Expr:
     """Whether a row counts in the stage."""
     if policy == "any":
         return reached[index]

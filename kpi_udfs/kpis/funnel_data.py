@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from kpi_udfs import cells
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import CellError
-from kpi_udfs.kinds import BENCHMARK, COUNT, Column, TableData
+from kpi_udfs.kinds import BENCHMARK, COUNT, Column, Labels, Table, TableData
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.settings import fold
 from kpi_udfs.tables import headers
@@ -28,6 +28,17 @@ TWO_FOR_STAGE = text(
     'The columns "{first}" and "{second}" both read as the stage {stage}. Name the stages in the second argument.',
 )
 STAGE_NOT_IN_BLOCK = text("FUNNEL.stage_not_in_block", 'The block has no stage "{stage}". Its stages: {stages:list}.')
+
+
+#: The arguments that funnel functions share.
+FunnelTable = Annotated[
+    Table, "A table with header row and a date (or yes/no) column per stage, or a block of stage names and counts."
+]
+Stages = Annotated[Labels | None, "Stage names in order; without them, the configured stages found in the header."]
+Policy = Annotated[
+    Literal["furthest", "strict", "any"],
+    "furthest: everyone whose furthest stage is this or later. strict: every stage, in order. any: whoever entered it.",
+]
 
 
 @dataclass(frozen=True)

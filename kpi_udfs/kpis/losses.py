@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date
 from math import fsum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from kpi_udfs.cells import Context, as_date
 from kpi_udfs.errors import DIV0, NA, VALUE, CellError
@@ -19,13 +19,13 @@ from kpi_udfs.kinds import (
     Cells,
     DayNumber,
     Keys,
-    Labels,
     Money,
     OutcomeCells,
     Table,
 )
 from kpi_udfs.kpis.distribution import mean, quantile
-from kpi_udfs.kpis.funnel_data import read_benchmark, read_counts, read_stages
+from kpi_udfs.kpis.funnel_data import FunnelTable, Policy, Stages, read_benchmark, read_counts, read_stages
+from kpi_udfs.kpis.shares import GROUP, NO_GROUP
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, kpi
 
@@ -133,20 +133,13 @@ NOBODY_ENTERED = text("FUNNEL_BOTTLENECK.nobody_entered", "Nobody entered the fu
     ],
 )  # fmt: skip
 def funnel_bottleneck(
-    data: Annotated[
-        Table, "A table with header row and a date (or yes/no) column per stage, or a block of stage names and counts."
-    ],
-    stages: Annotated[
-        Labels | None, "Stage names in order; without them, the configured stages found in the header."
-    ] = None,
+    data: FunnelTable,
+    stages: Stages = None,
     benchmark: Annotated[
         Cells | None,
         "Target rates, one per step (60%, 30%, 40%), or an earlier funnel as a block of stage names and counts.",
     ] = None,
-    policy: Annotated[
-        Literal["furthest", "strict", "any"],
-        "furthest: everyone whose furthest stage is this or later. strict: every stage, in order. any: whoever entered it.",
-    ] = "furthest",
+    policy: Policy = "furthest",
     *,
     context: Context,
 ) -> Block:
@@ -298,9 +291,7 @@ NONE_WAITING = text("STAGE_DURATION.none_waiting", "Nobody is waiting in {stage}
 )  # fmt: skip
 def stage_duration(
     data: Annotated[Table, "A table with a header row and one date column per stage, one row per lead."],
-    stages: Annotated[
-        Labels | None, "Stage names in order; without them, the configured stages found in the header."
-    ] = None,
+    stages: Stages = None,
     as_of: Annotated[
         DayNumber | None, "The day to look from: later dates count as not yet reached. Without it, the latest date."
     ] = None,
@@ -356,14 +347,12 @@ def stage_duration(
 
 # ------------------------------------------------------------------------------- loss reasons
 
-GROUP = text("LOSS_REASONS.column.group", "Group")
 WHY = text("LOSS_REASONS.column.reason", "Reason")
 LOST = text("LOSS_REASONS.column.count", "Lost")
 SHARE = text("LOSS_REASONS.column.share", "Share")
 LOST_VALUE = text("LOSS_REASONS.column.value", "Lost value")
 VALUE_SHARE = text("LOSS_REASONS.column.value_share", "Share of value")
 NO_REASON = text("LOSS_REASONS.no_reason", "(no reason given)")
-NO_GROUP = text("LOSS_REASONS.no_group", "(blank)")
 NOTHING_LOST = text("LOSS_REASONS.nothing_lost", "No deal was lost, so there are no reasons to count.")
 NO_VALUE = text("LOSS_REASONS.no_value", "The lost deals have no value to divide by.")
 LOST_TOTAL = text(

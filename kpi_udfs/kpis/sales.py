@@ -24,7 +24,7 @@ from kpi_udfs.kinds import (
     Price,
     Rate,
 )
-from kpi_udfs.kpis.shares import same_length
+from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NO_GROUP, same_length
 from kpi_udfs.kpis.survival import Z95
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
@@ -150,18 +150,14 @@ def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Se
 #: With fewer deals, one more or less moves the ratio by more than ten points.
 ENOUGH = 10
 
-GROUP = text("WIN_RATIO_BY.column.group", "Group")
 WON_DEALS = text("WIN_RATIO_BY.column.won", "Won")
 LOST_DEALS = text("WIN_RATIO_BY.column.lost", "Lost")
 OPEN_DEALS = text("WIN_RATIO_BY.column.open", "Open")
 RATIO = text("WIN_RATIO_BY.column.ratio", "Win ratio")
-LOW = text("WIN_RATIO_BY.column.low", "Low 95%")
-HIGH = text("WIN_RATIO_BY.column.high", "High 95%")
 MARK = text("WIN_RATIO_BY.column.mark", "Mark")
 WON_VALUE = text("WIN_RATIO_BY.column.won_value", "Won value")
 VALUE_RATIO = text("WIN_RATIO_BY.column.value_ratio", "Win ratio by value")
 TOO_FEW = text("WIN_RATIO_BY.too_few", "too few")
-NO_GROUP = text("WIN_RATIO_BY.no_group", "(blank)")
 
 NOTHING_CLOSED = text("WIN_RATIO_BY.nothing_closed", "No deal of {group} has closed yet.")
 NOTHING_OF_VALUE = text("WIN_RATIO_BY.nothing_of_value", "The deals of {group} to divide by have no value.")

@@ -1,4 +1,4 @@
-"""What most KPIs share: ratios with their working, and columns that belong together row by row."""
+"""What most KPIs share: ratios with their working, columns that belong together row by row, captions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ LENGTHS = text(
     "{first} has {first_cells:count} {first_cells:cell|cells} and {second} {second_cells:count}; they belong together "
     "row by row.",
 )
+
+#: Captions of blocks.
+GROUP = text("block.group", "Group")
+NO_GROUP = text("block.no_group", "(blank)")
+LOW = text("block.low", "Low 95%")
+HIGH = text("block.high", "High 95%")
 
 
 def ratio(
