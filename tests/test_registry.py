@@ -143,6 +143,7 @@ def test_public_names_stay() -> None:
         "MARKETING_ROI": "revenue spend margin",
         "RETURN_ON_AD_SPEND": "revenue spend",
         "REVENUE": "amounts dates outcomes from_date to_date",
+        "KPI_CHECK": "data as_of",
         "KPI_EXPLAIN": "kpi arguments",
         "KPI_DEFINITION": "kpi language",
         "KPI_VERSION": "",

@@ -3,7 +3,7 @@
 The order of the imports is the order of the catalogue.
 """
 
-from kpi_udfs.kpis import costs, conversion, sales, cycle, retention, revenue, about  # noqa: I001
+from kpi_udfs.kpis import costs, conversion, sales, cycle, retention, revenue, quality, about  # noqa: I001
 # Catalogue order, not alphabetical, hence the exemption above.
 
-__all__ = ["about", "conversion", "costs", "cycle", "retention", "revenue", "sales"]
+__all__ = ["about", "conversion", "costs", "cycle", "quality", "retention", "revenue", "sales"]

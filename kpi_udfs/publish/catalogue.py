@@ -25,6 +25,7 @@ CATEGORIES = {
         "cycle": "Sales cycle",
         "retention": "Retention",
         "revenue": "Revenue and return",
+        "quality": "Data quality",
         "about": "Explanations",
     }.items()
 }
