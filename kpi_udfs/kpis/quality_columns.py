@@ -73,9 +73,14 @@ class Checked:
         return {cell for cell in self.counts if cells.is_blank(cell)}
 
     @cached_property
+    def contents(self) -> list[Any]:
+        """The different cells that are not blank, in the order of the table."""
+        return [cell for cell in self.counts if cell not in self.blanks]
+
+    @cached_property
     def filled(self) -> int:
         """How many cells are not blank."""
-        return len(self.flat) - sum(self.counts[cell] for cell in self.blanks)
+        return sum(self.counts[cell] for cell in self.contents)
 
     @cached_property
     def read_days(self) -> dict[Hashable, int | Text | None]:
@@ -113,7 +118,7 @@ class Checked:
     @cached_property
     def read_numbers(self) -> dict[Hashable, float | WrittenNumber | str]:
         """What each filled cell is as a number: what was written, where it is a text; a refusal as a word."""
-        return {cell: self._number(cell) for cell in self.counts.keys() - self.blanks}
+        return {cell: self._number(cell) for cell in self.contents}
 
     def _number(self, cell: Any) -> float | WrittenNumber | str:
         if isinstance(cell, str):
@@ -129,12 +134,12 @@ class Checked:
     def meanings(self) -> dict[Hashable, str | None]:
         """won, lost, open or, for a word nobody knows, None: each filled cell of an outcome column."""
         known = self.context.settings.outcomes
-        return {cell: known.get(fold(shown(cell))) for cell in self.counts.keys() - self.blanks}
+        return {cell: known.get(fold(shown(cell))) for cell in self.contents}
 
     @cached_property
     def labels(self) -> dict[Hashable, str]:
         """What each filled cell reads as a name."""
-        return {cell: cells.label(cell) for cell in self.counts.keys() - self.blanks}
+        return {cell: cells.label(cell) for cell in self.contents}
 
     def places(self, among: Any) -> Iterator[tuple[int, Any]]:
         """The rows whose cells are among these, by number and cell."""
@@ -146,8 +151,8 @@ class Checked:
 
     def share(self, fitting: Callable[[Any], bool]) -> float:
         """The share of the filled cells that fit; all of none."""
-        among = self.counts.keys() - self.blanks
-        return sum(self.counts[cell] for cell in among if fitting(cell)) / self.filled if self.filled else 1.0
+        fit = sum(self.counts[cell] for cell in self.contents if fitting(cell))
+        return fit / self.filled if self.filled else 1.0
 
     def takes_days(self) -> bool | None:
         """Whether the cells of a stage are days (True) or yes and no (False); None where most are neither."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kpi_udfs import calls, evaluate, explain
+from kpi_udfs import KPIS, calls, evaluate, explain
 from kpi_udfs.errors import CellError
 from kpi_udfs.tables.native_columns import native_table
 
@@ -88,8 +89,7 @@ class TestDatesAndNumbers:
     def test_a_language_that_could_read_it_is_named(self, language: Any) -> None:
         language("de")
         (line,) = check(column("date", DAY, "12/25/2026"))
-        assert line[3].startswith("It can be read in another language") or "Sprache" in line[3]
-        assert "Englisch" in line[3] or "English" in line[3]
+        assert "Englisch" in line[3]
         (line,) = check(column("date", DAY, "demnächst"))
         assert "2026-03-31" in line[3]
 
@@ -202,10 +202,11 @@ class TestLabels:
 
 class TestHeaders:
     def test_twice_blank_and_ambiguous(self) -> None:
-        found = check([["x", "owner", "X", "", "rep", None], [1, "Ada", 1, "left over", "Ada", ""]])
-        assert [line[:3] for line in found] == [
-            [1, "rep", 'The columns "owner", "rep" could each be "owner".'],
-        ] or [line[:2] for line in found] == [[1, "X"], [1, "(column 4)"]]
+        table = [["x", "owner", "X", "", "rep", None], [1, "Ada", 1, "left over", "Ada", ""]]
+        assert [line[:3] for line in check(table)] == [  # owner is the owner by its very name
+            [1, "X", 'The header "X" already names column 1.'],
+            [1, "(column 4)", "The cells below hold something, the header is blank."],
+        ]
         found = check([["sales rep", "agent"], ["Ada", "Ada"]])
         assert [line[:3] for line in found] == [[1, "agent", 'The columns "sales rep", "agent" could each be "owner".']]
         assert places([["Lead", "created"], [DAY, DAY]]) == [(1, "created")]
@@ -282,38 +283,30 @@ number_cell = st.sampled_from(
 
 
 @pytest.mark.parametrize("name", [None, "de", "en_US", "ja"])
-def test_a_column_without_a_finding_can_be_read_and_one_with_can_not(name: str | None, language: Any) -> None:
+def test_a_cell_is_a_finding_where_a_kpi_refuses_it(name: str | None, language: Any) -> None:
     if name:
         language(name)
 
     @searched
-    @given(st.lists(date_cell, min_size=1, max_size=4), st.lists(number_cell, min_size=1, max_size=4))
-    def search(dates: list[Any], numbers: list[Any]) -> None:
-        found = check(column("first contact", *dates))
-        refused = {line[0] for line in found if line[2] not in (BLANK, "x")}
-        unreadable = {
-            place for place, cell in enumerate(dates, 2) if code("SALES_CYCLE", [cell, DAY], [cell, DAY]) == "#VALUE!"
-        }
-        assert unreadable <= refused  # dates before 1950 are read by SALES_CYCLE
-        negative = [cell for cell in numbers if cell != -5 and cell != "(5)"] or [1]
-        found = check(column("value", *negative))
-        assert bool(found) == (code("REVENUE", [*negative, None]) == "#VALUE!"), (negative, found)
+    @given(st.lists(date_cell, min_size=1, max_size=4))
+    def dates(days: list[Any]) -> None:
+        found = {line[0] for line in check(column("close date", *days)) if "before 1950" not in line[2]}
+        assert found == {row for row, cell in enumerate(days, 2) if code("SALES_CYCLE", [DAY], [cell]) == "#VALUE!"}
 
-    search()
+    @searched
+    @given(st.lists(number_cell, min_size=1, max_size=4))
+    def numbers(amounts: list[Any]) -> None:
+        found = [line for line in check(column("value", *amounts)) if "is negative" not in line[2]]
+        assert bool(found) == (code("REVENUE", [*amounts, None]) == "#VALUE!")
+
+    dates()
+    numbers()
 
 
 def code(kpi: str, *arguments: Any) -> str | None:
-    result = calls.call(_spec(kpi), arguments, calls.context_now())
+    """The error that a KPI gives, if it gives one."""
+    result = calls.call(KPIS[kpi], arguments, calls.context_now())
     return result.code if isinstance(result, CellError) else None
-
-
-def _spec(kpi: str) -> Any:
-    from kpi_udfs import KPIS
-
-    return KPIS[kpi]
-
-
-BLANK = "The cell is blank."
 
 
 def test_the_order_of_rows_changes_nothing_but_their_numbers() -> None:
@@ -339,27 +332,20 @@ FRAME = {
 
 
 def natives() -> dict[str, Any]:
+    """The same table in every engine that is installed."""
     import pandas as pd
 
-    frames = {"pandas": pd.DataFrame(FRAME)}
-    try:
+    frame = pd.DataFrame(FRAME)
+    engines: dict[str, Any] = {"pandas": frame}
+    if find_spec("polars"):
         import polars as pl
 
-        frames |= {"polars": pl.DataFrame(FRAME), "lazy polars": pl.LazyFrame(FRAME)}
+        engines |= {"polars": pl.DataFrame(FRAME), "lazy polars": pl.LazyFrame(FRAME)}
+    if find_spec("duckdb"):
         import duckdb
 
-        frames["duckdb"] = (
-            duckdb.from_arrow(pl.DataFrame(FRAME).to_arrow()) if _has_arrow() else duckdb.from_df(frames["pandas"])
-        )
-    except ImportError:
-        pass
-    return frames
-
-
-def _has_arrow() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("pyarrow") is not None
+        engines["duckdb"] = duckdb.from_df(frame)
+    return engines
 
 
 def native(frame: Any) -> Any:
@@ -373,7 +359,7 @@ def test_a_frame_gives_what_its_cells_give(engine: str) -> None:
     cells = [list(FRAME), *map(list, zip(*FRAME.values(), strict=True))]
     found = check(native(natives()[engine]), date(2026, 1, 20))
     assert found == check(cells, date(2026, 1, 20))
-    assert len(found) == 10
+    assert len(found) == 8
 
 
 def test_a_frames_column_of_a_type_no_kpi_takes() -> None:
