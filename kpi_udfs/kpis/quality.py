@@ -43,12 +43,12 @@ NO_FUTURE = text("KPI_CHECK.no_future", "Without as_of no date counts as future,
 
 @kpi(
     shows=TABLE,
-    # formula="One line for each finding: its row, its column, what is wrong and how to mend it."
+    # formula="One line for each finding: its row, its column, what is wrong and how to mend it.",
     # edges="Rows count as in the given range, its header row being 1. A cell that can't be read is a finding; an error "
     # "cell in a recognised column comes out as that error. More than 20 blanks in a column are one finding, and at most "
-    # "1,000 findings are listed. Without as_of nothing counts as future."
+    # "1,000 findings are listed. Without as_of nothing counts as future.",
     # elsewhere="CRM systems find duplicates and missing fields in their own records; a spreadsheet's own checks (data "
-    # "validation, removing duplicates) look at one column at a time and don't know outcomes, stages or currencies."
+    # "validation, removing duplicates) look at one column at a time and don't know outcomes, stages or currencies.",
     examples=[
         Example(
             data=[
