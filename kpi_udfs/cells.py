@@ -685,7 +685,9 @@ def cell_columns(data: TableData, indexes: Sequence[int]) -> list[Range]:
                 column += [row[index] if index < len(row) else None for row in part]
     # Only a row with nothing in the first of them can be blank: few need a closer look.
     suspects = [
-        i for i, cell in enumerate(columns[0]) if not cell or cell != cell or (type(cell) is str and cell.isspace())
+        i
+        for i, cell in enumerate(columns[0])
+        if not cell or (cell.isspace() if type(cell) is str else isinstance(cell, float) and cell != cell)
     ]
     blank = {i for i in suspects if is_blank_row(rows[i])}
     numbers: Sequence[int] = range(data.first, data.first + len(rows))

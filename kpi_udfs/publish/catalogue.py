@@ -28,6 +28,7 @@ CATEGORIES = {
         "retention": "Retention",
         "cohorts": "Cohorts and curves",
         "revenue": "Revenue and return",
+        "quality": "Data quality",
         "about": "Explanations",
     }.items()
 }

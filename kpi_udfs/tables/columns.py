@@ -40,6 +40,17 @@ def named_column(table: Any, name: str, context: Context) -> Any:
     return column.flat
 
 
+def as_cells(data: TableData, indexes: Sequence[int]) -> list[Range]:
+    """The columns as cells, their rows numbered as the user counts; rows that are blank all over are left out."""
+    if not indexes:
+        return []
+    if data.native:
+        from kpi_udfs.tables import native_columns
+
+        return native_columns.fetched(data.native, [data.headers[index] for index in indexes], data.first)
+    return cells.cell_columns(data, indexes)
+
+
 def keys(raw: RawColumn, name: str, context: Context) -> Column:
     """Names; a blank is ``""``."""
     if isinstance(raw, NativeColumn):

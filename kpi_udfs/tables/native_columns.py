@@ -45,6 +45,8 @@ _WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Int128, nw.UInt8, nw.UInt16,
 _NUMBER = (*_WHOLE, nw.Float32, nw.Float64, nw.Decimal)
 _TEXT = (nw.String, nw.Categorical, nw.Enum)
 _ISO_DAY = "^ *[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+#: The name of a helper column.
+_EMPTY = "kpi_udfs_empty_row"
 #: An outcome column has a handful of words; a column of names has thousands.
 _MOST_WORDS = 1000
 
@@ -99,6 +101,22 @@ def _collected(raw: NativeColumn) -> list[Any]:
     series = in_memory(raw.table.frame.select(raw.header))[raw.header]
     nothing = series.is_null().to_list()
     return [None if null else value for value, null in zip(series.to_list(), nothing, strict=True)]
+
+
+def fetched(table: NativeTable, headers: list[str], first: int) -> list[Range]:
+    """Some columns as cells, in one query so that their rows stay together; ``first``: the first row's number."""
+    empty = nw.all_horizontal(*(nw.col(header).is_null() for header in table.headers), ignore_nulls=True)
+    rows = table.frame.select(*headers, **{_EMPTY: empty})
+    small = rows.collect() if not table.lazy or rows.implementation.is_polars() else rows.collect("pandas")
+    kept = [place for place, blank in enumerate(small[_EMPTY].to_list()) if not blank]
+    numbers = [first + place for place in kept]
+    columns = []
+    for header in headers:
+        # NaT and NA answer no question that a cell is asked.
+        nulls, values = small[header].is_null().to_list(), small[header].to_list()
+        flat = [None if nulls[place] else values[place] for place in kept]
+        columns.append(Range(flat, cells.COLUMN(column=header), numbers))
+    return columns
 
 
 def _made(raw: NativeColumn, name: str, expression: nw.Expr) -> Column:
