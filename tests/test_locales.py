@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 import string
 from datetime import date
 
 import pytest
 
-import kpi_udfs.cli
+import kpi_udfs
 from kpi_udfs.messages import CATALOG, LANGUAGES, Text, language_of, say, translations, write
 from kpi_udfs.registry import KPIS, MAX_HELP
 from kpi_udfs.workbooks import recipes
 
 # Texts register where they are declared: load every module and recipe that declares some.
-for module in ("cli", "hosts.headless", "publish.reference"):
-    importlib.import_module(f"kpi_udfs.{module}")
+for module in pkgutil.walk_packages(kpi_udfs.__path__, "kpi_udfs."):
+    if not module.name.endswith(("__main__", "xlwings_udfs")):  # a command, and a host with no texts
+        importlib.import_module(module.name)
 recipes()
 OTHERS = [language for language in LANGUAGES if language != "en"]
 
 #: Texts that really are the same word in a language.
 SAME = {
-    "de": {"Leads", "Lead", "MQL", "SQL", "Deals", "optional"},
+    "de": {"Leads", "Lead", "MQL", "SQL", "Deals", "Problem", "optional"},
     "fr": {"Leads", "Lead", "MQL", "SQL", "KPI", "Arguments"},
-    "it": {"Lead", "MQL", "SQL", "KPI", "Funnel", "Formula"},
+    "it": {"Lead", "MQL", "SQL", "KPI", "Funnel", "Formula", "Benchmark"},
     "id": {"MQL", "SQL", "KPI"},
 }
 

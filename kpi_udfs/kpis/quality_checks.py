@@ -63,7 +63,7 @@ def _headers(data: TableData, columns: Columns) -> Iterator[Finding]:
 
 def _two_columns(same: list[Checked], name: str, top: int) -> Iterator[Finding]:
     if len({fold(column.header) for column in same}) > 1:
-        candidates = [f'"{column.header}"' for column in same]
+        candidates = [column.header for column in same]
         yield problems.TWO_COLUMNS.at(top, same[1].index, candidates=candidates, name=name)
 
 

@@ -35,8 +35,8 @@ def find(headers: Sequence[str], name: str, names: Names) -> int:
         return folded.index(wanted)
     candidates = called(headers, wanted, names)
     if len(candidates) > 1:
-        shown = [f'"{headers[index]}"' for index in candidates]
-        raise CellError.value(AMBIGUOUS(candidates=shown, name=name, headers=headers))
+        named = [headers[index] for index in candidates]
+        raise CellError.value(AMBIGUOUS(candidates=named, name=name, headers=headers))
     if candidates:
         return candidates[0]
     from difflib import get_close_matches

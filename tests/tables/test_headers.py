@@ -36,7 +36,7 @@ def test_a_column_is_found(headers: list[str], name: str, index: int) -> None:
     [
         (["lead", "chanel"], "channel", 'no column "channel"; did you mean "chanel"? Headers: lead, chanel.'),
         (["lead", "x"], "channel", 'There is no column "channel". Headers: lead, x.'),
-        (["Kanal", "source", "x"], "channel", 'The columns "Kanal", "source" could each be "channel". Name the one'),
+        (["Kanal", "source", "x"], "channel", 'The columns Kanal, source could each be "channel". Name the one'),
         (["x", "X"], "x", 'Two columns are called "x". Headers: x, X.'),
     ],
 )
