@@ -48,6 +48,55 @@ class TestWinRatio:
         assert "step 07 (1), and 4 more words." in told
 
 
+class TestWinRatioBy:
+    def line(self, won: int, lost: int, *more: Any) -> list[Any]:
+        outcomes = ["won"] * won + ["lost"] * lost
+        _, row = evaluate("WIN_RATIO_BY", outcomes, ["Ada"] * len(outcomes), *more)
+        return row
+
+    # (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) ÷ (1 + z²/n) with z = 1.96
+    @pytest.mark.parametrize(
+        ("won", "of", "low", "high"),
+        [
+            (3, 4, 0.301, 0.954),  # (0.75 + 0.4802 ± 1.96 √(0.046875 + 0.060025)) ÷ 1.9604 = 0.6275 ± 0.3269
+            (30, 40, 0.598, 0.858),  # (0.75 + 0.0480 ± 1.96 √(0.0046875 + 0.00060025)) ÷ 1.0960 = 0.7281 ± 0.1300
+            (0, 5, 0.0, 0.434),  # (0.3842 ± 0.3842) ÷ 1.7683: from 0 to 3.8415 ÷ (5 + 3.8415)
+        ],
+    )
+    def test_wilson(self, won: int, of: int, low: float, high: float) -> None:
+        _, _, _, _, ratio, *interval, mark = self.line(won, of - won)
+        assert ratio == won / of
+        assert interval == pytest.approx([low, high], abs=5e-4)
+        assert mark == ("too few" if of < 10 else "")
+
+    def test_too_few_is_fewer_than_ten_of_the_basis(self) -> None:
+        assert self.line(5, 4)[-1] == "too few"
+        assert self.line(5, 5)[-1] == ""
+        outcomes = ["won"] * 5 + ["open"] * 5
+        _, row = evaluate("WIN_RATIO_BY", outcomes, ["Ada"] * 10, None, "all")
+        assert row[4:] == [0.5, pytest.approx(0.2366, abs=5e-5), pytest.approx(0.7634, abs=5e-5), ""]
+
+    def test_the_surest_of_the_best_stand_first(self) -> None:
+        """By ratio, then by number of deals, then by name; too few at the end, none closed last."""
+        groups = {"b": (6, 6), "a": (6, 6), "more": (12, 12), "best": (9, 3), "lucky": (1, 0), "new": (0, 0)}
+        outcomes, names = [], []
+        for name, (won, lost) in groups.items():
+            outcomes += ["won"] * won + ["lost"] * lost + ["open"]
+            names += [name] * (won + lost + 1)
+        _, *rows = evaluate("WIN_RATIO_BY", outcomes, names)
+        assert [row[0] for row in rows] == ["best", "more", "a", "b", "lucky", "new"]
+
+    def test_groups_with_and_without_a_name(self) -> None:
+        _, *rows = evaluate("WIN_RATIO_BY", ["won", "won", "lost", ""], ["Ada ", None, "Ada", "Ben"])
+        assert [row[:4] for row in rows] == [["(blank)", 1, 0, 0], ["Ada", 1, 1, 0]]  # Ben has no deal
+
+
+class TestSalesVelocity:
+    def test_velocity(self) -> None:
+        assert evaluate("SALES_VELOCITY", 60, 0.25, 8000, 48) == 2500  # 60 × 25 % × 8,000 = 120,000 ÷ 48
+        assert evaluate("SALES_VELOCITY", [20, 40], "25%", "8000", 48) == 2500
+
+
 class TestSalesCycle:
     FIRST = [DAY] * 5
     CLOSE = [DAY + 10, DAY + 20, DAY + 40, None, None]
@@ -56,6 +105,18 @@ class TestSalesCycle:
     def test_mean_and_median(self) -> None:
         assert evaluate("SALES_CYCLE", self.FIRST, self.CLOSE, self.OUTCOMES) == pytest.approx(70 / 3)  # 23.3
         assert evaluate("SALES_CYCLE", self.FIRST, self.CLOSE, None, "median") == 20.0
+
+    def test_kaplan_meier_median_with_open_deals(self) -> None:
+        # At risk 5, 4 and 2: 4/5 remain beyond 10 days, × 3/4 = 60 % beyond 20, × 1/2 = 30 % beyond 40.
+        first = [DAY, DAY, DAY, DAY + 20, DAY]  # the open ones began 30 and 50 days before the last day
+        cells = [first, self.CLOSE, self.OUTCOMES, "kaplan_meier"]
+        assert evaluate("SALES_CYCLE", *cells, DAY + 50) == 40.0
+        assert evaluate("SALES_CYCLE", first, self.CLOSE, None, "kaplan_meier", DAY + 50) == 40.0
+        # Ten days earlier the ages are 20 and 40: at risk 5, 4 and 2 again, and the same median.
+        assert evaluate("SALES_CYCLE", *cells) == 40.0
+        # On day 30 the third deal is open, too, and one that is 10 days old leaves the count: 4/5 remain beyond 10
+        # days, × 2/3 = 53 % beyond 20, and no later close is known yet.
+        assert error("SALES_CYCLE", *cells, DAY + 30) == "#N/A"
 
     def test_what_is_left_out_is_said(self) -> None:
         told = explain("SALES_CYCLE", [DAY, DAY, DAY, None], [DAY + 5, DAY - 1, None, None])
@@ -169,6 +230,82 @@ class TestFunnel:
         assert rows[3][2] == CellError.div0(None)  # type: ignore[arg-type]  # compared by code
 
 
+class TestBottleneck:
+    BLOCK = [["Lead", 1000], ["MQL", 400], ["SQL", 100], ["Customer", 40]]
+
+    def test_the_lowest_rate_costs_most_sales(self) -> None:
+        _, row = evaluate("FUNNEL_BOTTLENECK", self.BLOCK)
+        assert row[:5] == ["MQL → SQL", 0.25, "", 300, 120]  # 40 × (1 ÷ 25 % − 1)
+
+    def test_against_targets_the_dearest_step_is_not_the_lowest(self) -> None:
+        # Lead → MQL: 40 × (60 ÷ 40 − 1) = 20; MQL → SQL: 40 × (30 ÷ 25 − 1) = 8; SQL → Customer reaches its 40 %.
+        for targets in ([0.6, 0.3, 0.4], ["60%", "30%", "40%"], [["MQL", 0.6], ["SQL", 0.3], ["Customer", 0.4]]):
+            _, row = evaluate("FUNNEL_BOTTLENECK", self.BLOCK, None, targets)
+            assert row[:5] == ["Lead → MQL", 0.4, 0.6, 600, pytest.approx(20)]
+
+    def test_against_an_earlier_funnel(self) -> None:
+        earlier = [["Stage", "Number"], ["Lead", 500], ["MQL", 200], ["SQL", 80], ["Customer", 16]]  # 40, 40, 20 %
+        _, row = evaluate("FUNNEL_BOTTLENECK", self.BLOCK, None, earlier)
+        assert row[:5] == ["MQL → SQL", 0.25, 0.4, 300, pytest.approx(24)]  # 40 × (40 ÷ 25 − 1)
+
+    def test_the_policy_decides_who_is_in_a_stage(self) -> None:
+        rows = [["lead", "opportunity", "won"], [1, 1, 0], [1, 0, 1], [1, 0, 1], [1, 0, 0]]
+        found = {p: evaluate("FUNNEL_BOTTLENECK", rows, None, None, p)[1][:4] for p in ("furthest", "strict", "any")}
+        assert found == {
+            "furthest": ["opportunity → won", 2 / 3, "", 1],  # 4, 3, 2
+            "strict": ["opportunity → won", 0, "", 1],  # 4, 1, 0
+            "any": ["lead → opportunity", 0.25, "", 3],  # 4, 1, 2
+        }
+
+
+class TestStageDuration:
+    def test_who_skips_a_stage_is_timed_to_the_next_one_reached(self) -> None:
+        rows = [
+            ["lead", "opportunity", "won"],
+            [DAY, DAY + 10, DAY + 30],
+            [DAY, None, DAY + 30],
+            [DAY + 25, None, None],
+        ]
+        _, lead, opportunity = evaluate("STAGE_DURATION", rows)
+        assert lead == ["lead", 2, 20, 20, 25, 28, 1, 5]  # 10 and 30 days; 5 waited so far
+        assert opportunity[:7] == ["opportunity", 1, 20, 20, 20, 20, 0]
+
+    def test_later_dates_are_not_reached_yet_and_steps_back_are_left_out(self) -> None:
+        rows = [["lead", "won"], [DAY, DAY + 10], [DAY, DAY + 20], [DAY, DAY - 1]]
+        _, lead = evaluate("STAGE_DURATION", rows, None, DAY + 15)
+        assert lead == ["lead", 1, 10, 10, 10, 10, 1, 15]
+        told = explain("STAGE_DURATION", rows, None, DAY + 15)
+        assert "taken as not yet reached: 1." in told
+        assert "steps that end before they begin, left out: 1." in told
+
+    @pytest.mark.parametrize("days", [[3, 1, 4, 1, 5, 9, 2, 6, 5, 35], [7], [0, 100], [2, 2, 2, 8, 30, 31, 32]])
+    def test_columns_as_a_spreadsheet_computes_them(self, days: list[float]) -> None:
+        waiting = [day + 1 for day in days]
+        last = DAY + 200
+        rows = [["lead", "won"], *([DAY, DAY + day] for day in days), *([last - day, None] for day in waiting)]
+        _, row = evaluate("STAGE_DURATION", rows, None, last)
+        cells = f"A1:A{len(days)}"
+        plain = [f"=COUNT({cells})", f"=AVERAGE({cells})", f"=MEDIAN({cells})"]
+        plain += [f"=PERCENTILE.INC({cells},{share})" for share in (0.75, 0.9)]
+        expected = [*(formula(one, days) for one in plain), len(waiting), formula(f"=MEDIAN({cells})", waiting)]
+        assert row == ["lead", *(pytest.approx(number, rel=1e-12) for number in expected)]
+
+
+class TestLossReasons:
+    OUTCOMES = ["lost", "lost", "won", "lost", "open", "lost"]
+    REASONS = ["price", "timing", "price", "price", "", ""]
+
+    def test_shares_add_up_and_no_reason_is_a_line(self) -> None:
+        _, *rows = evaluate("LOSS_REASONS", self.OUTCOMES, self.REASONS)
+        assert rows == [["price", 2, 0.5], ["(no reason given)", 1, 0.25], ["timing", 1, 0.25]]  # of 4 lost deals
+
+    def test_by_value_a_deal_without_value_counts_with_0_and_is_said(self) -> None:
+        cells = [self.OUTCOMES, self.REASONS, None, [100, 300, 900, None, 900, 100]]
+        _, *rows = evaluate("LOSS_REASONS", *cells)
+        assert [row[3:] for row in rows] == [[100, 0.2], [100, 0.2], [300, 0.6]]  # of 500 lost
+        assert "lost deals without a value, counted with 0: 1." in explain("LOSS_REASONS", *cells)
+
+
 class TestRetention:
     def test_who_is_in_both_lists_was_kept_whatever_joined_says(self) -> None:
         assert evaluate("RETENTION_RATE", ["a", "b"], ["a", "c"], ["c", "a"]) == 0.5  # a of a and b
@@ -185,6 +322,58 @@ class TestRetention:
         assert error("RETENTION_RATE", [None, None], ["a"]) == "#N/A"
         assert error("RETENTION_RATE", ["a", "b"], [None, None]) == "#N/A"
         assert evaluate("RETENTION_RATE", ["a", "b"], ["a"], [None, None]) == 0.5
+
+
+class TestCohorts:
+    #: ada buys in January, March and April, ben in January, cem in February and April.
+    CUSTOMERS = ["ada", "ben", "cem", "ada", "ada", "cem"]
+    DATES = ["2026-01-05", "2026-01-31", "2026-02-01", "2026-03-31", "2026-04-01", "2026-04-30"]
+
+    def test_bounded_retention_may_rise_again(self) -> None:
+        _, *rows = evaluate("RETENTION_COHORTS", self.CUSTOMERS, self.DATES)
+        assert rows == [
+            ["2026-01", 2, "", 1.0, 0.0, 0.5, 0.5],  # nobody in February, ada of two in March and April
+            ["2026-02", 1, "", 1.0, 0.0, 1.0, ""],
+        ]
+
+    def test_the_running_period_is_named(self) -> None:
+        _, *rows = evaluate("RETENTION_COHORTS", self.CUSTOMERS, self.DATES, None, "month", "counts", "2026-04-15")
+        assert rows == [["2026-01", 2, "Month 3", 2, 0, 1, 1], ["2026-02", 1, "Month 2", 1, 0, 0, ""]]
+
+    @pytest.mark.parametrize(
+        ("period", "day", "name"),
+        [
+            ("month", "2024-02-29", "2024-02"),
+            ("quarter", "2024-12-31", "2024-Q4"),
+            ("year", "2000-02-29", "2000"),
+            ("week", "2024-12-30", "2025-W01"),  # ISO: the week of the year's first Thursday
+            ("week", "2021-01-03", "2020-W53"),
+        ],
+    )
+    def test_periods_of_the_calendar(self, period: str, day: str, name: str) -> None:
+        _, row = evaluate("RETENTION_COHORTS", ["ada"], [day], None, period)
+        assert row[0] == name
+
+
+class TestCurve:
+    def test_curve_and_interval_as_a_spreadsheet_computes_them(self) -> None:
+        rows = evaluate("RETENTION_CURVE", [10, 20, 40, 30, 50], ["yes", "yes", "yes", "no", "no"])
+        share, greenwood = "(1-1/5)*(1-1/4)*(1-1/2)", "(1/(5*4)+1/(4*3)+1/(2*1))"
+        ends = [f"=({share})^EXP({sign}NORM.S.INV(0.975)*SQRT({greenwood})/LN({share}))" for sign in ("-", "")]
+        expected = [formula(f"={share}"), *map(formula, ends)]
+        assert rows[-1][4:] == pytest.approx(expected, rel=1e-12)
+        assert rows[-2][:4] == [40, 2, 1, 0]  # the one still there at 30 is no longer at risk
+
+    def test_a_loss_comes_before_a_departure_at_the_same_time(self) -> None:
+        rows = evaluate("RETENTION_CURVE", [5, 5, 9], ["yes", "no", "no"])
+        assert rows[2][:5] == [5, 3, 1, 1, pytest.approx(2 / 3)]
+
+
+class TestLifetimeValue:
+    def test_with_and_without_margin(self) -> None:
+        assert evaluate("CUSTOMER_LIFETIME_VALUE", 50, 2, 0.05) == pytest.approx(2000)  # 100 a month for 20 months
+        assert evaluate("CUSTOMER_LIFETIME_VALUE", 50, 2, "5%", "30%") == pytest.approx(600)
+        assert "lifetime revenue, before any cost" in explain("CUSTOMER_LIFETIME_VALUE", 50, 2, 0.05)
 
 
 class TestConversion:
@@ -262,6 +451,8 @@ def formula(text: str, *columns: list[Any]) -> Any:
         ("RETENTION_RATE", "=(B1-C1)/A1", [[200], [190], [17]]),
         ("CHURN_RATE", "=1-(B1-C1)/A1", [[200], [190], [17]]),
         ("MARKETING_ROI", "=(SUM(A1:A2)*C1-SUM(B1:B2))/SUM(B1:B2)", [[900, 55.5], [100, 320], [0.4]]),
+        ("SALES_VELOCITY", "=A1*B1*C1/D1", [[60], [0.35], [8123.5], [47]]),
+        ("CUSTOMER_LIFETIME_VALUE", "=A1*B1*D1/C1", [[49.9], [1.7], [0.043], [0.31]]),
         ("RETURN_ON_AD_SPEND", "=SUM(A1:A2)/SUM(B1:B2)", [[900, 55.5], [100, 320]]),
         ("REVENUE", "=SUM(A1:A3)", [[0.1, 0.2, 900.7]]),
     ],
@@ -274,3 +465,32 @@ def test_distinct_names_as_a_spreadsheet_counts_them() -> None:
     names = ["ada", "ben", "ada", "cem"]
     expected = formula("=900/COUNTA(UNIQUE(A1:A4))", names)
     assert evaluate("COST_PER_LEAD", 900, names) == expected == 300
+
+
+@pytest.mark.parametrize(("won", "of"), [(1, 1), (3, 4), (30, 40), (0, 5), (5, 5), (17, 93), (421, 422)])
+def test_wilson_interval_as_a_spreadsheet_computes_it(won: int, of: int) -> None:
+    outcomes = ["won"] * won + ["lost"] * (of - won)
+    _, line = evaluate("WIN_RATIO_BY", outcomes, ["Ada"] * of)
+    z, share = "NORM.S.INV(0.975)", "A1/B1"
+    for sign, end in zip("-+", line[5:7], strict=True):
+        reach = f"{z}*SQRT({share}*(1-{share})/B1+{z}^2/(4*B1^2))"
+        expected = formula(f"=({share}+{z}^2/(2*B1){sign}{reach})/(1+{z}^2/B1)", [won], [of])
+        assert end == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+def test_shares_of_reasons_as_a_spreadsheet_counts_them() -> None:
+    outcomes, reasons = (
+        ["lost", "lost", "won", "lost", "open", "lost"],
+        ["price", "timing", "price", "price", "", "time"],
+    )
+    values = [100.5, 300, 900, 20, 900, 80]
+    for name, deals, share, value, of_value in evaluate("LOSS_REASONS", outcomes, reasons, None, values)[1:]:
+        mine = f'A1:A6,"lost",B1:B6,"{name}"'
+        plain = [
+            f"=COUNTIFS({mine})",
+            f'=COUNTIFS({mine})/COUNTIF(A1:A6,"lost")',
+            f"=SUMIFS(C1:C6,{mine})",
+            f'=SUMIFS(C1:C6,{mine})/SUMIF(A1:A6,"lost",C1:C6)',
+        ]
+        expected = [formula(one, outcomes, reasons, values) for one in plain]
+        assert [deals, share, value, of_value] == pytest.approx(expected, rel=1e-12)
