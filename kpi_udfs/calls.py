@@ -61,11 +61,19 @@ class Answer:
             notes = [WARNING(note=note) for note in self.notes]
             return say(VALUE_TOLD(value=result.code, told=say_all([result.reason, *notes], locale)), locale)
         notes = [WARNING(note=note) for note in (*result.warnings, *self.notes)]
-        told = say_all([*result.working, *notes], locale)
         if isinstance(result, Block):
-            return told
+            return say_all([*result.working, *_reasons(result), *notes], locale)
+        told = say_all([*result.working, *notes], locale)
         value = shown(result, self.spec.shows, locale)
         return say(VALUE_TOLD(value=value, told=told), locale) if told else value
+
+
+def _reasons(block: Block) -> list[Sentence]:
+    """Why cells of a block are errors, each reason once: some of the first, where there are many."""
+    said = {str(warning) for warning in block.warnings}
+    errors = {str(cell.reason): cell for row in block.rows for cell in row if isinstance(cell, CellError)}
+    new = [cell for reason, cell in errors.items() if reason not in said]
+    return [VALUE_TOLD(value=cell.code, told=cell.reason) for cell in new[:5]]
 
 
 def shown(measure: Measure, kind: Kind, locale: str | None) -> str:

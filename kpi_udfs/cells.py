@@ -451,17 +451,24 @@ def _one_cell(raw: Any, param: Param, context: Context) -> tuple[Any, Range]:
 def _read_number(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> float:
     cell, cells = _one_cell(raw, param, context)
     number: float | None
-    if isinstance(cell, str):
+    currency = None
+    if is_blank(cell):
+        # Some hosts send 0 for a blank cell, so it is 0 in all of them.
+        notes.append(ALL_BLANK(argument=param.name))
+        number = 0.0
+    elif isinstance(cell, str):
         read = written_number(cell, context)
         if read == "ambiguous":
             raise _ambiguous(AMBIGUOUS_NUMBER, cell, cells.place(0), context)
-        number = None if isinstance(read, str) else read.value
+        priced = param.kind.written == "amount"
+        number = None if isinstance(read, str) or (priced and read.percent) else read.value
+        currency = None if isinstance(read, str) else read.currency
     else:
         number = as_number(cell)
     if number is None:
         raise CellError.value(NOT_A_NUMBER(place=cells.place(0), content=shown(cell)))
     _check_bounds([number], cells, param.kind)
-    return number
+    return Amount(number, (number,), currency=currency) if param.kind.written == "amount" else number
 
 
 # ----------------------------------------------------------------------------------- dates

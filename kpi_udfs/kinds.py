@@ -218,7 +218,7 @@ Days = Annotated[Column, DAY_COLUMN]
 Flags = Annotated[Column, FLAGS]
 Durations = Annotated[Column, DURATION]
 #: One price, one rate, one number of days.
-Price = Annotated[float, PRICE]
+Price = Annotated[Amount, PRICE]
 Rate = Annotated[float, RATE]
 Average = Annotated[float, NUMBER]
 DayCount = Annotated[float, DAYS]

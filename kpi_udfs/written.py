@@ -220,7 +220,7 @@ def _dressing(before: str, after: str, locale: str | None) -> _Dressing | None:
         return None
     if not symbol:
         return _Dressing(factor, None, worn=thousands)
-    known = _style(locale).currencies if locale else _currencies(Locale.parse("en"))
+    known = _style(locale or "en").currencies
     currency = known.get(symbol) or known.get(symbol.rstrip("."))
     return _Dressing(factor, currency, worn=True) if currency else None
 

@@ -51,7 +51,7 @@ def count_cohorts(
         complete = complete.filter(nw.col("day") <= as_of)
         (seen,) = rows_of(complete.select(purchases=nw.len(), first=nw.col("day").min(), latest=nw.col("day").max()))
         if not seen["purchases"]:
-            return None
+            return Cohorts({}, {}, 0, as_of, as_of, as_of, partly["rows"], later)
     bought = _with_period(complete, period)
     keys = ["customer"]
     if groups:

@@ -36,6 +36,9 @@ RUNNING_SINCE = text(
 )
 INCOMPLETE = text("RETENTION_COHORTS.incomplete", "rows without customer or date, left out: {rows:count}.")
 LATER = text("RETENTION_COHORTS.later", "purchases after {as_of:date}, left out: {rows:count}.")
+ALL_LATER = text(
+    "RETENTION_COHORTS.all_later", "Every purchase lies after {as_of:date}; none is known on that day yet."
+)
 TOO_MANY = text(
     "RETENTION_COHORTS.too_many",
     "From {first:date} to {as_of:date} there are {periods:count} periods, more columns than a sheet can show well. Choose "
@@ -143,6 +146,8 @@ def retention_cohorts(
     counted = count_cohorts(customers, dates, groups, period, as_of)
     if counted is None:
         raise CellError.na(NO_PURCHASES())
+    if not counted.sizes:
+        raise CellError.na(ALL_LATER(as_of=as_date(counted.as_of)))
     language = context.settings.language
     begin, last = period_of(counted.first, period), period_of(counted.as_of, period)
     if last - begin >= MOST_PERIODS:
@@ -189,12 +194,12 @@ RETAINED = text("RETENTION_CURVE.column.retained", "Retention")
 NOBODY = text("RETENTION_CURVE.nobody", "There is no row with both a duration and whether the customer was lost yet.")
 HALF = text(
     "RETENTION_CURVE.half",
-    "Half of {customers:count} {customers:customer|customers} are lost by {time:number}; {lost:count} lost so far.",
+    "Customers lost so far: {lost:count} of {customers:count}; half are lost by {time:number}.",
 )
 NOT_HALF = text(
     "RETENTION_CURVE.not_half",
-    "{lost:count} of {customers:count} {customers:customer|customers} are lost; at {time:number} an estimated "
-    "{share:percent} are still there, so half has not been reached.",
+    "Customers lost so far: {lost:count} of {customers:count}; at {time:number} an estimated {share:percent} are still "
+    "there, so half has not been reached.",
 )
 STEEPEST = text("RETENTION_CURVE.steepest", "The largest single loss, {points:percent} of all, comes at {time:number}.")
 METHOD = text(

@@ -44,6 +44,11 @@ AFTER = text("SALES_CYCLE.after", "Closed after {as_of:date} and left out: {deal
 BEGUN_AFTER = text("SALES_CYCLE.begun_after", "Begun after {as_of:date} and left out: {deals:count}.")
 LOST_DEALS = text("SALES_CYCLE.lost", "Lost and left out: {deals:count}.")
 NOBODY = text("SALES_CYCLE.nobody", "There is no deal with a first contact to measure yet.")
+NONE_KNOWN = text(
+    "SALES_CYCLE.none_known", "No {which} can be measured as of {as_of:date}; those there are came later."
+)
+ALL_LOST = text("SALES_CYCLE.all_lost", "Every deal is lost ({deals:count}), so none can close yet.")
+A_DEAL = text("SALES_CYCLE.a_deal", "deal")
 A_WON_DEAL = text("SALES_CYCLE.a_won_deal", "won deal")
 A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
 
@@ -146,11 +151,13 @@ def sales_cycle(
         if not_won:
             left_out.append(NOT_WON(deals=not_won))
         pairs = won
+    unknown = 0
     if as_of is not None:
         known = [pair for pair in pairs if pair[1] is None or pair[1] <= as_of]
-        if len(known) < len(pairs):
-            left_out.append(AFTER(as_of=as_date(as_of), deals=len(pairs) - len(known)))
+        unknown = len(pairs) - len(known)
         pairs = known
+        if unknown:
+            left_out.append(AFTER(as_of=as_date(as_of), deals=unknown))
     durations: Counter[float] = Counter(
         close - first for first, close in pairs if first is not None and close is not None
     )
@@ -163,7 +170,8 @@ def sales_cycle(
     if measured.total() < durations.total():
         left_out.append(BACKWARDS(deals=durations.total() - measured.total()))
     if not measured:
-        raise CellError.na(NO_DEAL(which=A_WON_DEAL if outcomes is not None else A_CLOSED_DEAL))
+        kind = A_WON_DEAL if outcomes is not None else A_CLOSED_DEAL
+        raise CellError.na(NONE_KNOWN(which=kind, as_of=as_date(as_of)) if unknown and as_of else NO_DEAL(which=kind))
     said = {"mean": MEAN, "median": MEDIAN, "p75": P75, "p90": P90}[statistic]
     which = WON_DEALS if outcomes is not None else CLOSED_DEALS
     deals, shortest, longest = measured.total(), min(measured), max(measured)
@@ -223,8 +231,10 @@ def _median_with_open_deals(
         said.append(BACKWARDS(deals=backwards))
     if later:
         said.append(BEGUN_AFTER(as_of=as_date(today), deals=later))
+    if not points and later:
+        raise CellError.na(NONE_KNOWN(which=A_DEAL, as_of=as_date(today)))
     if not points:
-        raise CellError.na(NOBODY())
+        raise CellError.na(ALL_LOST(deals=lost) if lost and not deals else NOBODY())
     half = median(points)
     if half is None:
         raise CellError.na(NOT_HALF(longest=points[-1].time))

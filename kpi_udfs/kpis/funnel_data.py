@@ -63,6 +63,9 @@ def read_counts(
     if not rows or any(len(row) != 2 for row in rows) or _is_stage(data.headers[1], stages, context):
         return None
     numbers = [data.first + i for i, row in enumerate(data.below) if not cells.is_blank_row(row)]
+    names = cells.Range([name for name, _ in rows], "data", numbers)
+    for index, name in enumerate(names.flat):
+        cells.refuse_error(name, names, index, context)
     if not (_is_word(data.headers[1], context) and not _is_stage(data.headers[0], stages, context)):
         rows, numbers = [data.header, *rows], [data.first - 1, *numbers]
     if not all(_is_word(name, context) for name, _ in rows) or all(_is_word(count, context) for _, count in rows):
@@ -173,20 +176,26 @@ def read_benchmark(raw: Any, stages: Sequence[str], context: Context, notes: lis
     if _is_word(named[0][1], context):  # a header row
         named = named[1:]
     numbers = _numbers(cells.Range([row[1] for row in named], "benchmark"), context, notes)
-    known = {fold(str(row[0])): number for row, number in zip(named, numbers, strict=True) if number is not None}
-    counts = any(number > 1 for number in known.values())
-    targets = []
-    for before, stage in pairwise(stages):
-        for wanted in [before, stage] if counts else [stage]:
-            if fold(wanted) not in known:
-                raise CellError.value(BENCHMARK_STAGE(stage=wanted, stages=[str(row[0]) for row in named]))
-        if not counts:
-            targets.append(_checked_rate(known[fold(stage)]))
-        elif not known[fold(before)]:
-            raise CellError.div0(BENCHMARK_EMPTY(stage=before))
-        else:
-            targets.append(known[fold(stage)] / known[fold(before)])
-    return targets
+    names = [cells.label(row[0]) for row in named]
+    _refuse_twice(names)
+    filled = [number for number in numbers if number is not None]
+    counts = any(number > 1 for number in filled) or not any(filled)
+
+    def number_of(stage: str) -> float:
+        places = [i for i, name in enumerate(names) if fold(name) == fold(stage)]
+        places = places or headers.called(names, stage, context.settings.stages)
+        number = numbers[places[0]] if len(places) == 1 else None
+        if number is None:
+            raise CellError.value(BENCHMARK_STAGE(stage=stage, stages=names))
+        return number
+
+    if not counts:
+        return [_checked_rate(number_of(stage)) for stage in stages[1:]]
+    earlier = [number_of(stage) for stage in stages]
+    for stage, count in zip(stages, earlier[:-1], strict=False):
+        if not count:
+            raise CellError.div0(BENCHMARK_EMPTY(stage=stage))
+    return [count / before for before, count in pairwise(earlier)]
 
 
 def _numbers(raw: cells.Range, context: Context, notes: list[Sentence]) -> Sequence[float | None]:

@@ -12,13 +12,14 @@ from kpi_udfs.tables.frames import rows_of, together
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The lost deals of one group and reason, the sum of their values and those without one."""
+    """The lost deals of one group and reason, the sum of their values, those without one, the lowest."""
 
     group: str
     reason: str
     deals: int
     value: float
     unvalued: int
+    lowest: float
 
 
 def count_losses(outcomes: Outcomes, reasons: Column, groups: Column | None, values: Amount | None) -> list[Losses]:
@@ -26,7 +27,11 @@ def count_losses(outcomes: Outcomes, reasons: Column, groups: Column | None, val
     value = values.column if values is not None else None
     frame = together(outcome=outcomes.column, reason=reasons, group=groups, value=value)
     keys = ["group", "reason"] if groups else ["reason"]
-    sums = [nw.col("value").sum(), nw.col("value").count().alias("valued")] if value else []
+    sums = (
+        [nw.col("value").sum(), nw.col("value").count().alias("valued"), nw.col("value").min().alias("lowest")]
+        if value
+        else []
+    )
     lost = frame.filter(nw.col("outcome") == Outcomes.LOST).group_by(keys).agg(nw.len().alias("deals"), *sums)
     return [
         Losses(
@@ -35,6 +40,7 @@ def count_losses(outcomes: Outcomes, reasons: Column, groups: Column | None, val
             row["deals"],
             row.get("value") or 0.0,
             row["deals"] - row.get("valued", 0),
+            row.get("lowest") or 0.0,
         )
         for row in rows_of(lost)
     ]

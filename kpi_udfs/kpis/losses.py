@@ -25,7 +25,7 @@ from kpi_udfs.kinds import (
 )
 from kpi_udfs.kpis.distribution import mean, quantile
 from kpi_udfs.kpis.funnel_data import FunnelTable, Policy, Stages, read_benchmark, read_counts, read_stages
-from kpi_udfs.kpis.shares import GROUP, NO_GROUP
+from kpi_udfs.kpis.shares import GROUP, NEGATIVE_VALUE, NO_GROUP
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, kpi
 
@@ -62,7 +62,7 @@ COST_ALL = text(
 )
 NO_ESTIMATE = text(
     "FUNNEL_BOTTLENECK.no_estimate",
-    "Nobody has come through the steps that follow, so what the loss costs can't be estimated.",
+    "The steps that follow give no rates, so what the loss costs can't be estimated.",
 )
 NOBODY_ENTERED = text("FUNNEL_BOTTLENECK.nobody_entered", "Nobody entered the funnel, so nothing can stall.")
 
@@ -238,8 +238,7 @@ BLOCK_HAS_NO_DATES = text(
     "STAGE_DURATION.block", "Durations need a table with a date column per stage, not a block of counts."
 )
 NO_DATES = text("STAGE_DURATION.no_dates", "The stage columns hold no dates yet.")
-NONE_THROUGH = text("STAGE_DURATION.none_through", "Nobody has left {stage} yet.")
-NONE_WAITING = text("STAGE_DURATION.none_waiting", "Nobody is waiting in {stage}.")
+NONE_THROUGH = text("STAGE_DURATION.none_through", "Nobody can be timed from {stage} to a later stage yet.")
 
 
 @kpi(
@@ -329,7 +328,7 @@ def stage_duration(
         else:
             row += [CellError.na(NONE_THROUGH(stage=stage.name))] * 4
         row.append(sum(stage.waiting.values()))
-        row.append(quantile(stage.waiting, 0.5) if stage.waiting else CellError.na(NONE_WAITING(stage=stage.name)))
+        row.append(quantile(stage.waiting, 0.5) if stage.waiting else "")
         rows.append(row)
     day = as_date(waits.as_of)
     said = [COUNTED(as_of=day)]
@@ -427,6 +426,8 @@ def loss_reasons(
     lines = count_losses(outcomes, reasons, groups, values)
     if not lines:
         raise CellError.na(NOTHING_LOST())
+    if (lowest := min(line.lowest for line in lines)) < 0:
+        raise CellError.num(NEGATIVE_VALUE(value=lowest))
     by_group: dict[str, list[Any]] = defaultdict(list)
     total: dict[str, int] = defaultdict(int)
     for line in lines:

@@ -217,4 +217,5 @@ def customer_lifetime_value(
     share = 1.0 if margin is None else margin
     working = LIFETIME(value=purchase_value, purchases=purchases, margin=share, churn=churn_rate)
     warnings = (NO_MARGIN(),) if margin is None else ()
-    return Measure(purchase_value * purchases * share / churn_rate, (working, STAYS(periods=1 / churn_rate)), warnings)
+    value = purchase_value * purchases * share / churn_rate
+    return Measure(value, (working, STAYS(periods=1 / churn_rate)), warnings, purchase_value.currency)

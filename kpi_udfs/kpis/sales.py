@@ -24,7 +24,7 @@ from kpi_udfs.kinds import (
     Price,
     Rate,
 )
-from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NO_GROUP, same_length
+from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NEGATIVE_VALUE, NO_GROUP, same_length
 from kpi_udfs.kpis.survival import Z95
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
@@ -39,7 +39,6 @@ WORD_COUNT = text("WIN_RATIO.word", "{word} ({times:count})")
 AND_MORE = text("WIN_RATIO.and_more", "and {more:count} more {more:word|words}")
 NONE_CLOSED = text("WIN_RATIO.none_closed", "No deal has closed yet. Open: {open:count}.")
 NO_VALUE = text("WIN_RATIO.no_value", "The deals to divide by have no value: their sum is 0.")
-NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
 VALUE_MISSING = text("WIN_RATIO.value_missing", "deals without a value, counted with 0: {deals:count}.")
 OUTCOME_MISSING = text("WIN_RATIO.outcome_missing", "amounts beside a blank outcome, left out: {rows:count}.")
 
@@ -235,7 +234,7 @@ def win_ratio_by(
     """
     from kpi_udfs.kpis.win_counts import count_wins  # needs narwhals, which WIN_RATIO does not
 
-    lines = count_wins(outcomes, groups, values)
+    lines, homeless = count_wins(outcomes, groups, values)
     counted = ("won", "lost") if basis == "closed" else ("won", "lost", "open")
     for line in lines:
         if values is not None and (low := min(line.lowest[meaning] for meaning in counted)) < 0:
@@ -282,6 +281,8 @@ def win_ratio_by(
     said.append(RANKED(enough=ENOUGH))
     missing = sum(line.unvalued[meaning] for line in lines for meaning in counted) if values is not None else 0
     warnings = (VALUE_MISSING(deals=missing),) if missing else ()
+    if homeless:
+        warnings = (*warnings, OUTCOME_MISSING(rows=homeless))
     return Block([[say(caption, language) for caption in captions], *rows], kinds, tuple(said), warnings)
 
 
@@ -348,4 +349,4 @@ def sales_velocity(
     if cycle_days == 0:
         raise CellError.div0(NO_CYCLE())
     working = VELOCITY(opportunities=opportunities, ratio=win_ratio, size=deal_size, days=cycle_days)
-    return Measure(opportunities * win_ratio * deal_size / cycle_days, (working,))
+    return Measure(opportunities * win_ratio * deal_size / cycle_days, (working,), currency=deal_size.currency)

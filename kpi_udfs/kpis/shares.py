@@ -14,6 +14,8 @@ LENGTHS = text(
     "row by row.",
 )
 
+NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
+
 #: Captions of blocks.
 GROUP = text("block.group", "Group")
 NO_GROUP = text("block.no_group", "(blank)")

@@ -25,14 +25,23 @@ class Wins:
     lowest: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
-def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> list[Wins]:
-    """The deals of each group, in order of the groups' names; blank outcomes are no deals."""
+def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> tuple[list[Wins], int]:
+    """The deals of each group, in order of the groups' names; and how many amounts stand beside a
+    blank outcome, which is no deal."""
     frame = together(outcome=outcomes.column, group=groups, value=values.column if values is not None else None)
     value = nw.col("value")
-    sums = [] if values is None else [value.sum(), value.min().alias("lowest"), value.count().alias("valued")]
+    if values is not None:
+        frame = frame.with_columns(nonzero=nw.when(value != 0).then(1).otherwise(0))
+    sums = (
+        []
+        if values is None
+        else [value.sum(), value.min().alias("lowest"), value.count().alias("valued"), nw.col("nonzero").sum()]
+    )
     lines: dict[str, Wins] = {}
+    homeless = 0
     for row in rows_of(frame.group_by("group", "outcome").agg(nw.len().alias("deals"), *sums)):
         if (meaning := _MEANINGS.get(row["outcome"])) is None:
+            homeless += row.get("nonzero") or 0
             continue
         group = groups.label(row["group"])
         line = lines.setdefault(group, Wins(group))
@@ -41,4 +50,4 @@ def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> lis
             line.sums[meaning] += row["value"] or 0.0
             line.unvalued[meaning] += row["deals"] - row["valued"]
             line.lowest[meaning] = min(line.lowest[meaning], row["lowest"] or 0.0)
-    return [lines[group] for group in sorted(lines)]
+    return [lines[group] for group in sorted(lines)], homeless
