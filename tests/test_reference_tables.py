@@ -523,16 +523,16 @@ def test_kaplan_meier_curve(name: str, watched: dict[str, Columns], reference: A
     header, *rows = evaluate("RETENTION_CURVE", *cells)
     check_curve([dict(zip(header, row, strict=True)) for row in rows], expected["overall"])
     overall = expected["overall"]
-    assert f"Half of {overall['n']} customers are lost by {overall['median']:g}; {overall['events']} lost so far." in (
-        explain("RETENTION_CURVE", *cells)
-    )
+    said = f"Customers lost so far: {overall['events']} of {overall['n']}; half are lost by {overall['median']:g}."
+    assert said in explain("RETENTION_CURVE", *cells)
     header, *rows = evaluate("RETENTION_CURVE", *cells, watched[name]["group"])
     by_group = expected[SURVIVAL[name][3]]
     assert list(dict.fromkeys(row[0] for row in rows)) == sorted(by_group)
     told = explain("RETENTION_CURVE", *cells, watched[name]["group"])
     for group, figures in by_group.items():
         check_curve([dict(zip(header, row, strict=True)) for row in rows if row[0] == group], figures)
-        assert f"{group}: Half of {figures['n']} customers are lost by {figures['median']:g};" in told
+        half = f"{group}: Customers lost so far: {figures['events']} of {figures['n']}; half are lost by {figures['median']:g}."
+        assert half in told
 
 
 @pytest.mark.parametrize("name", SURVIVAL)
