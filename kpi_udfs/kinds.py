@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -165,11 +165,14 @@ class TableData:
 
 @dataclass(frozen=True)
 class NativeTable:
-    """A data frame or a file's query, as narwhals sees it, with the engine's own object."""
+    """A data frame or a file's query, as narwhals sees it."""
 
     frame: Any
     headers: tuple[str, ...]
     lazy: bool
+    #: The columns that are arguments of the call, and the cells of those that were fetched.
+    named: list[str] = field(default_factory=list, compare=False)
+    fetched: dict[str, list[Any]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

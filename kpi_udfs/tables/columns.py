@@ -34,7 +34,9 @@ def opened(table: Any, context: Context) -> Any:
 def named_column(table: Any, name: str, context: Context) -> Any:
     """The column of an opened table that is called ``name``, as an argument of a call."""
     if isinstance(table, NativeTable):
-        return NativeColumn(table, table.headers[headers.find(table.headers, name, context.settings.columns)])
+        header = table.headers[headers.find(table.headers, name, context.settings.columns)]
+        table.named.append(header)
+        return NativeColumn(table, header)
     data = cells.read_table(table, "table", context)
     (column,) = cells.cell_columns(data, [headers.find(data.headers, name, context.settings.columns)])
     return column.flat
@@ -45,7 +47,7 @@ def keys(raw: RawColumn, name: str, context: Context) -> Column:
     if isinstance(raw, NativeColumn):
         from kpi_udfs.tables import native_columns
 
-        return native_columns.keys(raw, name, context, [])
+        return native_columns.keys(raw, name, context)
     return cells.read_keys(raw, context)
 
 
