@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +25,8 @@ def options(**choices: list[Any]) -> Calls:
 
 CALLS: dict[str, Calls] = {
     "FUNNEL": [
-        *options(by=[None, "channel", "branch"], policy=["furthest", "strict", "any"]),
-        *options(stages=[["lead", "won"], ["called", "met", "signed"]], by=[None, "channel"]),
+        *options(by=[None, "channel"], policy=["furthest", "strict", "any"]),
+        *options(stages=[["lead", "won"], ["called", "met", "signed"]], by=["branch"]),
     ],
     "FUNNEL_BOTTLENECK": [
         *options(policy=["furthest", "strict", "any"]),
