@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ def shown(cell: Any) -> str:
     """A cell's content as its owner would recognise it, cut where it is long."""
     if isinstance(cell, bool):
         return str(cell).upper()
+    if isinstance(cell, datetime) and cell.time() == time():
+        cell = cell.date()
     content = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
     return content if len(content) <= 60 else content[:59] + "…"
 

@@ -86,14 +86,14 @@ def native_table(native: Any, context: Context) -> NativeTable:
             _refuse_twins(native.columns)
             raise
         names = frame.collect_schema().names()
-    _refuse_twins(names)
-    if any(not isinstance(name, str) for name in names):  # pandas counts columns that have no header
-        frame = frame.rename({name: str(name) for name in names})
-    lazy = isinstance(frame, nw.LazyFrame)
-    if not lazy:
-        frame = _without_blank_rows(frame)
-    if not names or in_memory(frame.lazy().select(nw.col(str(names[0]))).head(1)).is_empty():
-        raise CellError(NA, cells.NO_ROWS(argument="table"))
+        _refuse_twins(names)
+        if any(not isinstance(name, str) for name in names):  # pandas counts columns that have no header
+            frame = frame.rename({name: str(name) for name in names})
+        lazy = isinstance(frame, nw.LazyFrame)
+        if not lazy:
+            frame = _without_blank_rows(frame)
+        if not names or in_memory(frame.lazy().select(nw.col(str(names[0])).is_null()).head(1)).is_empty():
+            raise CellError(NA, cells.NO_ROWS(argument="table"))
     return NativeTable(frame.lazy(), tuple(map(str, names)), lazy)
 
 
@@ -134,7 +134,7 @@ def _in_local_time(native: Any, context: Context) -> Any:
 
 def _without_blank_rows(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     """The frame without the rows that are blank all over. Few are left after a look at one column."""
-    place = "__kpi_row"
+    place = max(frame.columns, key=len, default="") + "_"
     blank = frame.with_row_index(place)
     for name in frame.columns:
         column = nw.col(name)
@@ -168,8 +168,9 @@ def _dtype(raw: NativeColumn) -> Any:
 
 
 def _like_cells(raw: NativeColumn) -> bool:
-    """Whether a column is read cell by cell: texts in memory, in the configured language, and objects."""
-    return not raw.table.lazy and (_dtype(raw) in _TEXT or _dtype(raw) == nw.Object)
+    """Whether a column is read cell by cell: texts in memory, in the configured language, and
+    what narwhals does not know (pandas' times in America/New_York among them)."""
+    return not raw.table.lazy and _dtype(raw) in (*_TEXT, nw.Object, nw.Unknown)
 
 
 def _collected(raw: NativeColumn, context: Context) -> list[Any]:
@@ -253,8 +254,11 @@ def _blank(raw: NativeColumn, name: str) -> Column:
 
 def _refused(raw: NativeColumn, wanted: Sentence, content: Any = None) -> CellError:
     if content is None:
-        filled = in_memory(raw.table.frame.filter(_filled(raw)).select(raw.header).head(1))
-        content = next(iter(filled[raw.header].to_list()), "")
+        column = nw.col(raw.header)
+        if raw.table.frame.implementation.is_duckdb():  # has types that no data frame can hold, all with a text
+            column = column.cast(nw.String)
+        filled = in_memory(raw.table.frame.filter(_filled(raw)).select(made=column).head(1))
+        content = next(iter(filled["made"].to_list()), "")
     facts = {"column": raw.header, "dtype": str(_dtype(raw)), "content": str(content)[:60], "wanted": wanted}
     return CellError.value(NOT_READABLE_AS(**facts))
 
@@ -407,7 +411,8 @@ def _written(raw: NativeColumn, context: Context) -> nw.Expr:
         day = column.cast(nw.Date)
         midnight = nw.when(column.cast(nw.Datetime("us")) == day.cast(nw.Datetime("us"))).then(day)
         return nw.coalesce(midnight.cast(nw.String), column.dt.to_string("%Y-%m-%d %H:%M:%S"))
-    return column.cast(nw.String)
+    # A bare cast would reach into a CSV file and bring back what is written there, " 7" for 7.
+    return nw.when(~column.is_null()).then(column).cast(nw.String)
 
 
 def _keys(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> Column:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -84,13 +86,15 @@ class Engines:
     def duckdb(self, rows: Rows) -> Any:
         """A table of DuckDB, its types those that the cells have."""
         header = rows[0]
-        types = {str: "varchar", bool: "boolean", int: "bigint", float: "double"}
         kinds = []
-        for cells in zip(*rows[1:], strict=True):
+        for _, *cells in zip(*rows, strict=True):
             found = {type(cell) for cell in cells if cell is not None}
-            kinds.append("double" if found == {int, float} else types.get(found.pop() if found else str, "timestamp"))
+            kinds.append(next((kind for of, kind in DUCKDB_TYPES if found and found <= of), "varchar"))
         columns = ", ".join(f'"{name}" {kind}' for name, kind in zip(header, kinds, strict=True))
-        self.connection.execute(f"create or replace table made ({columns})")
+        self.connection.execute("drop table if exists made")  # with what still asks it
+        self.connection.execute(f"create table made ({columns})")
+        if len(rows) == 1:
+            return self.connection.table("made")
         places = ", ".join("?" * len(header))
         # One statement for many rows: each has its price.
         for start in range(1, len(rows), 500):
@@ -109,6 +113,16 @@ class Engines:
         self.duckdb(rows).write_csv(str(path), header=True)
         return self.connection.read_csv(str(path))
 
+
+#: What a column of such cells is in DuckDB.
+DUCKDB_TYPES = [
+    ({bool}, "boolean"),
+    ({int}, "bigint"),
+    ({int, float}, "double"),
+    ({Decimal}, "decimal(18, 4)"),
+    ({date}, "date"),
+    ({date, datetime}, "timestamp"),
+]
 
 #: Name, the library it needs, what counts cells meanwhile, and the table it makes of rows.
 ENGINES: dict[str, tuple[str, str, Callable[[Engines, Rows], Any]]] = {
