@@ -297,11 +297,6 @@ def _days(raw: NativeColumn, param: Param, context: Context, notes: list[Sentenc
     return days(raw, param.name, context, notes)
 
 
-def _day_numbers(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> list[int | None]:
-    column = days(raw, param.name, context, notes)
-    return [None if row["day"] is None else int(row["day"]) for row in rows_of(together(day=column))]
-
-
 def _numbers(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> Column:
     """Finite numbers; NaN and infinity count as blank, as they are in no cell."""
     if _dtype(raw) not in _NUMBER:
@@ -467,7 +462,6 @@ _READERS: dict[str, Callable[[NativeColumn, Param, Context, list[Sentence]], Any
     "outcomes": _outcomes,
     "keys": _keys,
     "days": _days,
-    "dates": _day_numbers,
     "flags": _flags,
     "numbers": _numbers,
 }
