@@ -54,6 +54,8 @@ _BROKEN = (nw.Float32, nw.Float64, nw.Decimal)
 _NUMBER = (*_WHOLE, *_BROKEN)
 _TEXT = (nw.String, nw.Categorical, nw.Enum)
 _NESTED = (nw.List, nw.Array, nw.Struct, nw.Binary)
+#: A text with nothing to strip, such as nearly all are.
+_PLAIN = "^[!-~](.*[!-~])?$"
 #: What Python strips from a text; engines know less of it by themselves.
 _SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
 #: A day of the calendar, and none that isn't, such as 2026-02-30: an engine would stop at it. A time
@@ -224,16 +226,23 @@ def _holds(condition: nw.Expr) -> nw.Expr:
 
 
 def _stripped(raw: NativeColumn) -> nw.Expr:
-    """A text without the blanks around it, null where nothing is left."""
-    column = nw.col(raw.header).cast(nw.String).str.strip_chars(_SPACES)
-    return nw.when(column != "").then(column)
+    """A text without the blanks around it."""
+    written = nw.col(raw.header).cast(nw.String)
+    # To see that there is nothing to strip is seven times as fast on DuckDB as to try it.
+    return nw.when(written.str.contains(_PLAIN)).then(written).otherwise(written.str.strip_chars(_SPACES))
+
+
+def _filled_text(raw: NativeColumn) -> nw.Expr:
+    """The same, null where nothing is left."""
+    stripped = _stripped(raw)
+    return nw.when(stripped != "").then(stripped)
 
 
 def _filled(raw: NativeColumn) -> nw.Expr:
     dtype, column = _dtype(raw), nw.col(raw.header)
     if dtype in (nw.Float32, nw.Float64):
         return column.is_finite()
-    return ~(_stripped(raw) if dtype in _TEXT else column).is_null()
+    return ~(_filled_text(raw) if dtype in _TEXT else column).is_null()
 
 
 def _all_blank(raw: NativeColumn) -> bool:
@@ -272,7 +281,7 @@ def days(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) 
     if _like_cells(raw):
         return cells.read_day_column(Range(_collected(raw, context), name), context, notes)
     if dtype in _TEXT:
-        written = _stripped(raw)
+        written = _filled_text(raw)
         is_day = written.str.contains(_ISO_DAY)
         early = nw.when(is_day & (written < str(_OUR_TIME.date()))).then(written).min()
         answers = _asked(raw, odd=nw.when(~is_day).then(written).min(), early=early)
@@ -335,7 +344,7 @@ def flags(raw: NativeColumn, name: str, context: Context) -> Column:
     """1 for yes, 0 for no, null for a blank."""
     dtype, column = _dtype(raw), nw.col(raw.header)
     if dtype in _TEXT:
-        word = _stripped(raw).str.to_lowercase()
+        word = _filled_text(raw).str.to_lowercase()
         yes, no = word.is_in(sorted(cells.YES)), word.is_in(sorted(cells.NO))
         odd = _asked(raw, odd=nw.when(~word.is_null() & ~yes & ~no).then(word).min())["odd"]
         if odd is not None:
@@ -387,11 +396,11 @@ def keys(raw: NativeColumn, name: str, context: Context) -> Column:
     if dtype in _TEXT:
         error = _asked(raw, error=nw.when(key.is_in(sorted(cells.ERROR_TEXTS))).then(key).min())["error"]
         cells.refuse_error(error, Range(error, cells.COLUMN(column=raw.header)), 0, context)
-    return _made(raw, name, nw.when(~key.is_null()).then(key).otherwise(nw.lit("")))
+    return _made(raw, name, nw.coalesce(key, nw.lit("")))
 
 
 def _written(raw: NativeColumn, context: Context) -> nw.Expr:
-    """A value of a query as a cell's label would be, null for a blank."""
+    """A value of a query as a cell's label would be; a blank is null or ``""``."""
     dtype, column = _dtype(raw), _local(raw, context)
     if dtype in _TEXT:
         return _stripped(raw)
