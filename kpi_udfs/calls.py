@@ -116,13 +116,18 @@ def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError
     except OverflowError:
         result = CellError.num(TOO_LARGE())
     except Exception:
-        import logging  # a call that goes right never needs it
-
-        logging.getLogger("kpi_udfs").exception("unexpected error in %s", spec.name)
-        result = CellError.value(UNEXPECTED(kpi=spec.name))
+        result = _unexpected(spec)
     if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
         result = CellError.num(TOO_LARGE())
     return Answer(spec, result, tuple(notes), context)
+
+
+def _unexpected(spec: KpiSpec) -> CellError:
+    """Called where an exception nobody foresaw is being handled."""
+    import logging  # a call that goes right never needs it
+
+    logging.getLogger("kpi_udfs").exception("unexpected error in %s", spec.name)
+    return CellError.value(UNEXPECTED(kpi=spec.name))
 
 
 def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]) -> list[Any]:
@@ -171,6 +176,8 @@ def answer_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: Cont
         arguments = _arguments_on(spec, table, given, context)
     except CellError as error:
         return Answer(spec, error, (), context)
+    except Exception:
+        return Answer(spec, _unexpected(spec), (), context)
     return answer(spec, arguments, context)
 
 

@@ -780,7 +780,7 @@ def flag(cell: Any) -> int | None:
     """1 for yes, 0 for no, -1 for a blank, None for anything else."""
     if is_blank(cell):
         return -1
-    if isinstance(cell, bool) or (isinstance(cell, int | float) and cell in (0, 1)):
+    if isinstance(cell, bool) or (isinstance(cell, int | float | Decimal) and cell in (0, 1)):
         return int(cell)
     if isinstance(cell, str):
         word = cell.strip().casefold()

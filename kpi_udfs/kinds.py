@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, time
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ def shown(cell: Any) -> str:
     """A cell's content as its owner would recognise it, cut where it is long."""
     if isinstance(cell, bool):
         return str(cell).upper()
+    if isinstance(cell, datetime) and cell.time() == time():
+        cell = cell.date()
     content = f"{cell:.15g}" if isinstance(cell, float) else str(cell)
     return content if len(content) <= 60 else content[:59] + "…"
 
@@ -165,11 +168,14 @@ class TableData:
 
 @dataclass(frozen=True)
 class NativeTable:
-    """A data frame or a file's query, as narwhals sees it, with the engine's own object."""
+    """A data frame or a file's query, as narwhals sees it."""
 
     frame: Any
     headers: tuple[str, ...]
     lazy: bool
+    #: The columns that are arguments of the call, and the cells of those that were fetched.
+    named: list[str] = field(default_factory=list, compare=False)
+    fetched: dict[str, list[Any]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from kpi_udfs import cells
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import CellError
-from kpi_udfs.kinds import NativeColumn, TableData, shown
+from kpi_udfs.kinds import MONEY, NativeColumn, TableData, shown
 from kpi_udfs.kpis import quality_problems as problems
 from kpi_udfs.kpis.quality_columns import AMBIGUOUS, IDENTIFIERS, KEYS, LABELS, NUMBERS, Checked, Columns
 from kpi_udfs.kpis.quality_problems import NOWHERE, Finding, Problem
@@ -235,9 +235,14 @@ def _refused(data: TableData, column: Checked) -> Iterator[Finding]:
         return
     from kpi_udfs.tables import native_columns
 
-    read = native_columns.days if column.dated else native_columns.flags if column.flagged else native_columns.numbers
+    raw = NativeColumn(data.native, column.header)
     try:
-        read(NativeColumn(data.native, column.header), column.header, column.context, [])
+        if column.dated:
+            native_columns.days(raw, column.header, column.context, [])
+        elif column.flagged:
+            native_columns.flags(raw, column.header, column.context)
+        else:
+            native_columns.numbers(raw, column.header, MONEY)
     except CellError as refusal:
         yield problems.REFUSED.at(data.first - 1, column.index, reason=refusal.reason)
 

@@ -232,7 +232,7 @@ def recognise(data: TableData, context: Context) -> Columns:
     staged = {index: stage for stage, _ in settings.stages for index in called(data.headers, stage, settings.stages)}
     indexes = sorted(named.keys() | staged.keys())
     blank = [] if data.native else [index for index, header in enumerate(data.headers) if not header]
-    ranges = dict(zip([*indexes, *blank], as_cells(data, [*indexes, *blank]), strict=True))
+    ranges = dict(zip([*indexes, *blank], as_cells(data, [*indexes, *blank], context), strict=True))
     checked = [
         Checked(index, data.headers[index], ranges[index], named.get(index), staged.get(index), context)
         for index in indexes

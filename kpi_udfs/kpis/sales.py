@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum, sqrt
 from typing import Annotated, Any, Literal
 
@@ -118,30 +119,56 @@ def _words(outcomes: Outcomes) -> list[Sentence]:
 
 
 def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Sentence]) -> Measure:
-    each = outcomes.each
-    amounts = list(values.parts)
-    same_length(outcomes=each, values=amounts)
-    sums = {
-        meaning: fsum(amount or 0.0 for amount, of in zip(amounts, each, strict=True) if of == meaning)
-        for meaning in ("won", "lost", "open")
-    }
     counted = ("won", "lost") if basis == "closed" else ("won", "lost", "open")
-    for amount, of in zip(amounts, each, strict=True):
-        if of in counted and (amount or 0.0) < 0:
-            raise CellError.num(NEGATIVE_VALUE(value=amount))
-    total = fsum(sums[meaning] for meaning in counted)
+    if values.column.frame is None:
+        valued = _valued(outcomes, values)
+    else:  # a query's amounts stay where they are
+        from kpi_udfs.kpis.win_counts import sum_values
+
+        valued = sum_values(outcomes, values)
+    lowest = min(valued[meaning].lowest for meaning in counted)
+    if lowest < 0:
+        raise CellError.num(NEGATIVE_VALUE(value=lowest))
+    total = fsum(valued[meaning].total for meaning in counted)
     if total == 0:
         raise CellError.div0(NO_VALUE())
-    said = [(CLOSED_VALUE if basis == "closed" else ALL_VALUE)(won=sums["won"], closed=total, total=total)]
+    won = valued["won"].total
+    said = [(CLOSED_VALUE if basis == "closed" else ALL_VALUE)(won=won, closed=total, total=total)]
     still_open = outcomes.tally["open"]
     if still_open:
         said.append((OPEN_LEFT_OUT if basis == "closed" else OPEN_COUNTED)(open=still_open, words=words))
-    missing = sum(amount is None and of in counted for amount, of in zip(amounts, each, strict=True))
+    missing = sum(valued[meaning].missing for meaning in counted)
     warnings = (VALUE_MISSING(deals=missing),) if missing else ()
-    homeless = sum(bool(amount) and of is None for amount, of in zip(amounts, each, strict=True))
-    if homeless:
+    if homeless := valued[None].amounts:
         warnings = (*warnings, OUTCOME_MISSING(rows=homeless))
-    return Measure(sums["won"] / total, tuple(said), warnings)
+    return Measure(won / total, tuple(said), warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """The deals of one outcome (None: blank): the sum of their values, the lowest of them or 0, how
+    many have none, and how many have one other than 0."""
+
+    total: float = 0.0
+    lowest: float = 0.0
+    missing: int = 0
+    amounts: int = 0
+
+
+def _valued(outcomes: Outcomes, values: Amount) -> dict[str | None, Valued]:
+    same_length(outcomes=outcomes.cells, values=values.parts)
+    parts: dict[str | None, list[float | None]] = {meaning: [] for meaning in ("won", "lost", "open", None)}
+    for amount, meaning in zip(values.parts, outcomes.each, strict=True):
+        parts[meaning].append(amount)
+    return {
+        meaning: Valued(
+            total=fsum(amount or 0.0 for amount in amounts),
+            lowest=min((amount or 0.0 for amount in amounts), default=0.0),
+            missing=amounts.count(None),
+            amounts=sum(map(bool, amounts)),
+        )
+        for meaning, amounts in parts.items()
+    }
 
 
 # ------------------------------------------------------------------------------- leaderboard

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import narwhals as nw
 
 from kpi_udfs.kinds import Amount, Column, Outcomes
+from kpi_udfs.kpis.sales import Valued
 from kpi_udfs.tables.frames import rows_of, together
 
 _MEANINGS = {Outcomes.WON: "won", Outcomes.LOST: "lost", Outcomes.OPEN: "open"}
@@ -31,7 +32,7 @@ def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> tup
     frame = together(outcome=outcomes.column, group=groups, value=values.column if values is not None else None)
     value = nw.col("value")
     if values is not None:
-        frame = frame.with_columns(nonzero=nw.when(value != 0).then(1).otherwise(0))
+        frame = frame.with_columns(nonzero=_other_than_zero(value))
     sums = (
         []
         if values is None
@@ -51,3 +52,28 @@ def count_wins(outcomes: Outcomes, groups: Column, values: Amount | None) -> tup
             line.unvalued[meaning] += row["deals"] - row["valued"]
             line.lowest[meaning] = min(line.lowest[meaning], row["lowest"] or 0.0)
     return [lines[group] for group in sorted(lines)], homeless
+
+
+def sum_values(outcomes: Outcomes, values: Amount) -> dict[str | None, Valued]:
+    """The values of won, lost and open deals, and the amounts beside blank outcomes."""
+    frame = together(outcome=outcomes.column, value=values.column)
+    value = nw.col("value")
+    valued = {meaning: Valued() for meaning in (*_MEANINGS.values(), None)}
+    for row in rows_of(
+        frame.select("outcome", "value", other=_other_than_zero(value))
+        .group_by("outcome")
+        .agg(
+            value.sum().alias("total"),
+            value.min().alias("lowest"),
+            (nw.len() - value.count()).alias("missing"),
+            nw.col("other").sum(),
+        )
+    ):
+        lowest = min(row["lowest"] or 0.0, 0.0)
+        valued[_MEANINGS.get(row["outcome"])] = Valued(row["total"] or 0.0, lowest, row["missing"], row["other"])
+    return valued
+
+
+def _other_than_zero(value: nw.Expr) -> nw.Expr:
+    """1 for an amount that is not 0; a missing one is no amount, which not every engine says of ``!=``."""
+    return nw.when((value > 0) | (value < 0)).then(1).otherwise(0)

@@ -34,20 +34,22 @@ def opened(table: Any, context: Context) -> Any:
 def named_column(table: Any, name: str, context: Context) -> Any:
     """The column of an opened table that is called ``name``, as an argument of a call."""
     if isinstance(table, NativeTable):
-        return NativeColumn(table, table.headers[headers.find(table.headers, name, context.settings.columns)])
+        header = table.headers[headers.find(table.headers, name, context.settings.columns)]
+        table.named.append(header)
+        return NativeColumn(table, header)
     data = cells.read_table(table, "table", context)
     (column,) = cells.cell_columns(data, [headers.find(data.headers, name, context.settings.columns)])
     return column.flat
 
 
-def as_cells(data: TableData, indexes: Sequence[int]) -> list[Range]:
+def as_cells(data: TableData, indexes: Sequence[int], context: Context) -> list[Range]:
     """The columns as cells, their rows numbered as the user counts; rows that are blank all over are left out."""
     if not indexes:
         return []
     if data.native:
         from kpi_udfs.tables import native_columns
 
-        return native_columns.fetched(data.native, [data.headers[index] for index in indexes], data.first)
+        return native_columns.fetched(data.native, [data.headers[index] for index in indexes], data.first, context)
     return cells.cell_columns(data, indexes)
 
 
@@ -56,7 +58,7 @@ def keys(raw: RawColumn, name: str, context: Context) -> Column:
     if isinstance(raw, NativeColumn):
         from kpi_udfs.tables import native_columns
 
-        return native_columns.keys(raw, name, context, [])
+        return native_columns.keys(raw, name, context)
     return cells.read_keys(raw, context)
 
 

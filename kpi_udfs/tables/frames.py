@@ -7,8 +7,8 @@ result rows are asked for.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from math import nan
@@ -16,8 +16,19 @@ from typing import Any
 
 import narwhals as nw
 
+from kpi_udfs.errors import CellError
 from kpi_udfs.kinds import Column
 from kpi_udfs.kpis.shares import same_length
+from kpi_udfs.messages import text
+
+UNREADABLE = text("native.unreadable", "The table can't be read: {problem}")
+NOT_OF_THE_TABLE = text(
+    "native.not_of_the_table", "{column} is no column of the table that the others come from; name a header of it."
+)
+
+#: Errors, by the names of their classes, that come from a file, its contents or the machine, not from
+#: a query that was put together wrongly: those of DuckDB (DB-API), of Polars, and of the system.
+_OF_THE_SOURCE = {"DataError", "OperationalError", "InvalidInputException", "ComputeError", "OSError"}
 
 
 @cache
@@ -31,6 +42,9 @@ def together(**columns: Column | None) -> nw.LazyFrame[Any]:
     given = {name: column for name, column in columns.items() if column is not None}
     lazy = next((column.frame for column in given.values() if column.frame is not None), None)
     if lazy is not None:
+        for column in given.values():
+            if column.frame is None:
+                raise CellError.value(NOT_OF_THE_TABLE(column=column.name))
         return lazy.select(**{name: column.expression for name, column in given.items()})  # type: ignore[no-any-return]
     same_length(**{str(column.name): column.values for column in given.values()})
     frame: nw.LazyFrame[Any] = _frame({name: column.values for name, column in given.items()}).lazy()
@@ -69,6 +83,10 @@ def _array(values: Any) -> Any:
     return read.astype("float64") if read.dtype == object else read
 
 
+#: What the quick ways of reading numbers raise at anything else.
+_NO_NUMBERS = (TypeError, ValueError, OverflowError)
+
+
 def plain_numbers(flat: Sequence[Any]) -> Any:
     """A column that holds nothing but numbers and blanks, read at once as an array with NaN for a
     blank; None where any cell needs a closer look. Booleans pass as 1 and 0."""
@@ -77,18 +95,14 @@ def plain_numbers(flat: Sequence[Any]) -> Any:
     if engine() == "polars":
         import polars as pl
 
-        with suppress(TypeError, OverflowError):
-            numbers = pl.Series(flat)
-            if numbers.dtype in (pl.Float64, pl.Int64):
-                return numbers.cast(pl.Float64).to_numpy()
-    try:
-        return np.frombuffer(array("d", flat))
-    except (TypeError, OverflowError):  # the quick way knows nothing but numbers
-        pass
-    try:
+        with suppress(*_NO_NUMBERS):
+            return pl.Series(flat, dtype=pl.Float64).to_numpy()
+    else:
+        with suppress(*_NO_NUMBERS):
+            return np.frombuffer(array("d", flat))
+    with suppress(*_NO_NUMBERS):
         return np.frombuffer(array("d", [nan if cell is None or cell == "" else cell for cell in flat]))
-    except (TypeError, OverflowError):
-        return None
+    return None
 
 
 def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
@@ -101,7 +115,21 @@ def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
 def in_memory(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
     """The result of a query; one on a file comes as pandas, which everybody has."""
     stays = frame.implementation.is_polars() or frame.implementation.is_pandas_like()
-    return frame.collect() if stays else frame.collect("pandas")
+    with reading():
+        return frame.collect() if stays else frame.collect("pandas")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """What an engine can't read (a file that is gone, a line of a CSV file that breaks the pattern of
+    those before, too little memory) becomes ``#VALUE!`` with the engine's reason."""
+    try:
+        yield
+    except Exception as error:
+        if not _OF_THE_SOURCE & {kind.__name__ for kind in type(error).__mro__}:
+            raise
+        problem = " ".join(str(error).split())
+        raise CellError.value(UNREADABLE(problem=problem[:300])) from error
 
 
 def _value(value: Any) -> Any:
