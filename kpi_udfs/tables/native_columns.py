@@ -46,7 +46,7 @@ TOO_MANY_WORDS = text(
     "native.too_many_words", 'Column "{column}" holds more than {most:count} different texts; is it the right one?'
 )
 
-_OUR_TIME = datetime.fromordinal(cells.OUR_TIME)
+_OUR_TIME = cells.as_date(cells.OUR_TIME)
 _WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Int128, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64, nw.UInt128)
 _BROKEN = (nw.Float32, nw.Float64, nw.Decimal)
 _NUMBER = (*_WHOLE, *_BROKEN)
@@ -281,14 +281,14 @@ def days(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) 
     if dtype in _TEXT:
         written = _filled_text(raw)
         is_day = written.str.contains(_ISO_DAY)
-        early = is_day & (written < str(_OUR_TIME.date()))
+        early = is_day & (written < str(_OUR_TIME))
         answers = _asked(raw, odd=nw.when(~is_day).then(written).min(), early=_holds(early))
         if answers["odd"] is not None:
             raise _refused(raw, DAYS(), answers["odd"])
         column = written.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
     elif dtype == nw.Date or isinstance(dtype, nw.Datetime):
-        column = _local(raw, context).cast(nw.Datetime("us"))
-        early = column < nw.lit(_OUR_TIME)
+        column = _local(raw, context)
+        early = column.dt.year() < _OUR_TIME.year
         answers = _asked(raw, early=_holds(early))
     elif _all_blank(raw):
         return _blank(raw, name)
@@ -407,6 +407,8 @@ def _written(raw: NativeColumn, context: Context) -> nw.Expr:
     dtype, column = _dtype(raw), _local(raw, context)
     if dtype in _TEXT:
         return _stripped(raw)
+    # A bare cast would reach into a CSV file and bring back what is written there, " 7" for 7.
+    column = nw.when(~column.is_null()).then(column)
     if dtype == nw.Boolean:
         return nw.when(column).then(nw.lit("TRUE")).otherwise(nw.when(~column).then(nw.lit("FALSE")))
     if dtype in _BROKEN:
@@ -418,8 +420,7 @@ def _written(raw: NativeColumn, context: Context) -> nw.Expr:
         day = column.cast(nw.Date)
         midnight = nw.when(column.cast(nw.Datetime("us")) == day.cast(nw.Datetime("us"))).then(day)
         return nw.coalesce(midnight.cast(nw.String), column.dt.to_string("%Y-%m-%d %H:%M:%S"))
-    # A bare cast would reach into a CSV file and bring back what is written there, " 7" for 7.
-    return nw.when(~column.is_null()).then(column).cast(nw.String)
+    return column.cast(nw.String)
 
 
 def _keys(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> Column:
