@@ -46,9 +46,7 @@ TOO_MANY_WORDS = text(
     "native.too_many_words", 'Column "{column}" holds more than {most:count} different texts; is it the right one?'
 )
 
-#: Before any day in business, so that whole days since it never round towards zero.
-_ORIGIN = datetime(1900, 1, 1)
-_OUR_TIME = datetime.fromordinal(cells.OUR_TIME)
+_OUR_TIME = cells.as_date(cells.OUR_TIME)
 _WHOLE = (nw.Int8, nw.Int16, nw.Int32, nw.Int64, nw.Int128, nw.UInt8, nw.UInt16, nw.UInt32, nw.UInt64, nw.UInt128)
 _BROKEN = (nw.Float32, nw.Float64, nw.Decimal)
 _NUMBER = (*_WHOLE, *_BROKEN)
@@ -301,23 +299,28 @@ def days(raw: NativeColumn, name: str, context: Context, notes: list[Sentence]) 
     if dtype in _TEXT:
         written = _filled_text(raw)
         is_day = written.str.contains(_ISO_DAY)
-        early = nw.when(is_day & (written < str(_OUR_TIME.date()))).then(written).min()
-        answers = _asked(raw, odd=nw.when(~is_day).then(written).min(), early=early)
+        early = is_day & (written < str(_OUR_TIME))
+        answers = _asked(raw, odd=nw.when(~is_day).then(written).min(), early=_holds(early))
         if answers["odd"] is not None:
             raise _refused(raw, DAYS(), answers["odd"])
         column = written.str.slice(0, 10).str.to_datetime(format="%Y-%m-%d")
     elif dtype == nw.Date or isinstance(dtype, nw.Datetime):
-        column = _local(raw, context).cast(nw.Datetime("us"))
-        answers = _asked(raw, early=nw.when(column < nw.lit(_OUR_TIME)).then(column).min().cast(nw.String))
+        column = _local(raw, context)
+        early = column.dt.year() < _OUR_TIME.year
+        answers = _asked(raw, early=_holds(early))
     elif _all_blank(raw):
         return _blank(raw, name)
     else:
         raise _refused(raw, DAYS())
-    if answers["early"] is not None:
+    if answers["early"]:
+        first = in_memory(raw.table.frame.filter(early).select(made=column.cast(nw.String)).head(1))
         place = cells.COLUMN(column=raw.header)
-        raise CellError.value(cells.NOT_OUR_TIME(place=place, content=answers["early"][:10]))
-    seconds = (column.cast(nw.Datetime("us")) - nw.lit(_ORIGIN)).dt.total_seconds()
-    return _made(raw, name, (seconds // 86_400 + _ORIGIN.toordinal()).cast(nw.Float64))
+        raise CellError.value(cells.NOT_OUR_TIME(place=place, content=first["made"].to_list()[0][:10]))
+    # As date.toordinal does. Not by the seconds of a difference: narwhals before 2.28 loses the days in
+    # them on DuckDB, and the answer would be a silent 0.
+    years = column.dt.year() - 1
+    day = years * 365 + years // 4 - years // 100 + years // 400 + column.dt.ordinal_day()
+    return _made(raw, name, day.cast(nw.Float64))
 
 
 def _days(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> Column:
@@ -426,6 +429,8 @@ def _written(raw: NativeColumn, context: Context) -> nw.Expr:
     dtype, column = _dtype(raw), _local(raw, context)
     if dtype in _TEXT:
         return _stripped(raw)
+    # A bare cast would reach into a CSV file and bring back what is written there, " 7" for 7.
+    column = nw.when(~column.is_null()).then(column)
     if dtype == nw.Boolean:
         return nw.when(column).then(nw.lit("TRUE")).otherwise(nw.when(~column).then(nw.lit("FALSE")))
     if dtype in _BROKEN:
@@ -437,8 +442,7 @@ def _written(raw: NativeColumn, context: Context) -> nw.Expr:
         day = column.cast(nw.Date)
         midnight = nw.when(column.cast(nw.Datetime("us")) == day.cast(nw.Datetime("us"))).then(day)
         return nw.coalesce(midnight.cast(nw.String), column.dt.to_string("%Y-%m-%d %H:%M:%S"))
-    # A bare cast would reach into a CSV file and bring back what is written there, " 7" for 7.
-    return nw.when(~column.is_null()).then(column).cast(nw.String)
+    return column.cast(nw.String)
 
 
 def _keys(raw: NativeColumn, param: Param, context: Context, notes: list[Sentence]) -> Column:

@@ -23,7 +23,7 @@ TABLE = f"""
         lead, if(h % 3 = 0, null, lead + (h % 11)::int) as mql, if(h % 7 < 4, lead + (h % 29)::int, null) as won,
         ['won', 'Lost', 'open', null][1 + h // 8 % 4] as status, ['price', 'timing', null][1 + h // 16 % 3] as reason,
         'rep ' || h // 32 % 40 as owner, if(h % 13 = 0, null, (h % 100_000) / 4) as amount,
-        'customer ' || h // 64 % 250_000 as account, lead + (h % 90)::int as bought,
+        'customer ' || h // 64 % 50_000 as account, lead + (h % 90)::int as bought,
         h // 128 % 60 as months, h % 5 < 2 as churned,
         md5(i::varchar) as note, md5((i + 1)::varchar) as address, md5((i + 2)::varchar) as remark
     from (select i, (hash(i) // 2)::bigint as h, date '2025-01-01' + (h % 365)::int as lead from range({ROWS}) t(i))
