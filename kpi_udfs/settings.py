@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A configuration file is a page or two of text; anything beyond this is not one.
 MAX_BYTES = 1_000_000
+#: Ours are nested three deep; thousands of levels would keep the parser busy for minutes.
+MAX_DEPTH = 20
 
 
 @dataclass(frozen=True)
@@ -160,14 +162,16 @@ class _Page:
                 page.problem(None, f"the file is larger than {MAX_BYTES:,} bytes")
                 return page
             content = file.read_text(encoding="utf-8")
-            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content)):
-                page.problem(None, "aliases (*name) are not used in this file")
-                return page
+            depth = 0
+            for event in yaml.parse(content):
+                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+                if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                    alias = "aliases (*name) are not used in this file"
+                    page.problem(None, "the file is nested too deeply" if depth > MAX_DEPTH else alias)
+                    return page
             page.root = yaml.compose(content, Loader=yaml.SafeLoader)
         except UnicodeDecodeError:
             page.problem(None, "the file is not UTF-8 text")
-        except RecursionError:
-            page.problem(None, "the file is nested too deeply")
         except OSError as error:
             page.problem(None, f"the file can't be read: {error.strerror}")
         except yaml.YAMLError as error:
