@@ -193,7 +193,8 @@ def _arguments_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: 
         if param.kind.shape == "table":
             arguments.append(whole)
         elif param.kind.is_column and (isinstance(value, str) or (value is None and param.required)):
-            arguments.append(named_column(whole, value or param.name, context))
+            column = named_column(whole, value or param.name, context, or_number=param.kind.shape == "amount")
+            arguments.append(column)
         else:
             arguments.append(value)
     return arguments

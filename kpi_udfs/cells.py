@@ -198,12 +198,16 @@ class Range:
 
     __slots__ = ("argument", "columns", "flat", "numbers")
 
+    flat: Sequence[Any]
+
     def __init__(self, raw: Any, argument: str | Sentence, numbers: Sequence[int] | None = None) -> None:
         self.argument = argument
         #: The rows' places in the user's range, where rows were dropped.
         self.numbers = numbers
-        if not isinstance(raw, list | tuple):
-            self.flat: Sequence[Any] = (raw,)
+        if isinstance(raw, Range):  # a column of a table, which knows its header and its rows
+            self.argument, self.numbers, self.flat, self.columns = raw.argument, raw.numbers, raw.flat, 1
+        elif not isinstance(raw, list | tuple):
+            self.flat = (raw,)
             self.columns = 1
         elif raw and isinstance(raw[0], list | tuple):
             self.columns = len(raw[0])
@@ -584,7 +588,7 @@ def _read_outcomes(raw: Any, param: Param, context: Context, notes: list[Sentenc
 def read_outcomes(cells: Range, context: Context) -> Outcomes:
     """Won, lost, open or blank: each cell of a column."""
     try:
-        counts = Counter(cells.flat)
+        counts: Counter[Any] = Counter(cells.flat)
     except TypeError:  # something that can't be counted: an error cell, or nothing a cell can hold
         for index, cell in enumerate(cells.flat):
             refuse_error(cell, cells, index, context)

@@ -65,6 +65,8 @@ HELP_ON = text(
     "A column that is not named is found by its header.",
 )
 HELP_ON_JSON = text("cli.help.on_json", "Print one JSON object with value and explanation.")
+NAMED_TWICE = text("cli.named_twice", "{name} is given twice.")
+NO_COLUMNS = text("cli.no_columns", "{kpi} does not work on the columns of a table.")
 NOT_NAMED = text("cli.not_named", '"{given}" should have the form argument=header or argument=value.')
 HELP_LIST = text("cli.help.list", "List all KPI functions.")
 HELP_SHOW = text("cli.help.show", "Show one KPI function: definition, arguments, examples.")
@@ -155,6 +157,8 @@ def on(table: Path, kpi: str, arguments: tuple[str, ...], as_json: bool) -> None
             spec = find(kpi)
         except CellError as error:
             _stop(say(error.reason, locale))
+        if spec.category == "about":
+            _stop(say(NO_COLUMNS(kpi=spec.name), locale))
         given = _named(arguments, spec, locale)
         with _extra("duckdb"):
             from kpi_udfs.tables.files import open_table
@@ -183,6 +187,8 @@ def _named(arguments: tuple[str, ...], spec: KpiSpec, locale: str | None) -> dic
         name, equals, value = argument.partition("=")
         if not equals:
             _stop(say(NOT_NAMED(given=argument), locale))
+        if name.strip() in given:
+            _stop(say(NAMED_TWICE(name=name.strip()), locale))
         given[name.strip()] = [part.strip() for part in value.split(",")] if name.strip() in lists else value.strip()
     return given
 

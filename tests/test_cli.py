@@ -242,7 +242,6 @@ class TestOn:
 
     @pytest.fixture
     def deals(self, tmp_path: Path) -> Path:
-        pytest.importorskip("duckdb")
         file = tmp_path / "deals.csv"
         file.write_text("rep,status,amount\nAda,won,900\nAda,lost,100\nBen,won,5\n")
         return file
@@ -267,6 +266,10 @@ class TestOn:
             (["deals.csv", "WIN_RATIO", "outcomes=stat"], 1, 'did you mean "status"?'),
             (["deals.csv", "WIN_RATE"], 2, "Did you mean WIN_RATIO?"),
             (["deals.csv", "WIN_RATIO", "status"], 2, "argument=header"),
+            (["deals.csv", "WIN_RATIO", "outcomes=status", "outcomes=rep"], 2, "outcomes is given twice"),
+            (["deals.csv", "KPI_EXPLAIN"], 2, "does not work on the columns"),
+            (["latin.csv", "WIN_RATIO"], 2, "save it as CSV UTF-8"),
+            (["deals.csv", "COST_PER_LEAD", "spend=amount", "leads=many"], 1, 'no column "many"'),
             (["no.csv", "WIN_RATIO"], 2, "there is no such file"),
             (["deals.xlsx", "WIN_RATIO"], 2, ".parquet, .csv, .tsv"),
             (["broken.parquet", "WIN_RATIO"], 2, "can't be read as a table"),
@@ -274,7 +277,32 @@ class TestOn:
     )
     def test_mistakes(self, deals: Path, arguments: list[str], code: int, told: str, monkeypatch: Any) -> None:
         monkeypatch.chdir(deals.parent)
+        if "broken.parquet" in arguments:
+            pytest.importorskip("duckdb")
         (deals.parent / "broken.parquet").write_text("no parquet")
+        (deals.parent / "latin.csv").write_bytes("Verkäufer,status\n".encode("latin-1"))
         done = CliRunner().invoke(commands, ["on", *arguments])
         assert done.exit_code == code
         assert told in done.output
+
+    def test_texts_are_read_in_the_language_and_never_guessed(self, tmp_path: Path, language: Any) -> None:
+        file = tmp_path / "sales.csv"
+        file.write_text("Datum;Umsatz\n01.02.2026;1.500\n02.03.2026;2.500,50\n")
+        on = ["on", str(file), "REVENUE", "amounts=Umsatz"]
+        refused = CliRunner().invoke(commands, on)
+        assert refused.exit_code == 1
+        assert 'Row 2 of column "Umsatz" holds the text "1.500", which languages read' in refused.stdout
+        language("de")
+        assert CliRunner().invoke(commands, on).stdout.startswith("4.000,50: ")
+
+    def test_american_dates(self, tmp_path: Path, language: Any) -> None:
+        file = tmp_path / "us.csv"
+        file.write_text("customer,date\n" + "".join(f"c0,{month}/1/2026\n" for month in range(1, 7)))
+        on = ["on", str(file), "RETENTION_COHORTS", "show=counts"]
+        assert CliRunner().invoke(commands, on).exit_code == 1
+        language("en_US")
+        assert "from Jan 1, 2026 to Jun 1, 2026" in CliRunner().invoke(commands, on).stdout
+
+    def test_a_number_where_no_such_column_is(self, deals: Path) -> None:
+        done = CliRunner().invoke(commands, ["on", str(deals), "COST_PER_LEAD", "spend=amount", "leads=5"])
+        assert done.stdout.startswith("201: spend of 1,005 ÷ 5 leads.")

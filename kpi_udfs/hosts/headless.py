@@ -45,6 +45,12 @@ NO_ACCESS = text("workbook.no_access", "the file can't be opened: {reason}")
 NOT_CALCULATED = text("workbook.not_calculated", "the workbook can't be calculated: {reason}")
 NO_SHEET = text("workbook.no_sheet", 'there is no sheet "{sheet}". Sheets: {sheets:list}')
 
+#: The engine spills no more cells than this.
+MOST_SPILLED = 10_000
+BLOCK_TOO_LARGE = text(
+    "code.block_too_large",
+    "the block has more than 10,000 cells, more than can be calculated here; a spreadsheet shows it.",
+)
 LINKED = text("code.link", "refers to another workbook; the value saved with the file is shown.")
 NO_REASON = text("code.other", "the formula itself gives this error.")
 _REASONS = {
@@ -111,6 +117,9 @@ class FormulaCell:
     def _reason(self) -> str:
         """Why the formula itself gives its error."""
         reason = _REASONS.get(self.error or "", NO_REASON)
+        blocks = [answer.result for answer in self.answers if isinstance(answer.result, Block)]
+        if self.error == "#SPILL!" and any(len(block.rows) * len(block.rows[0]) > MOST_SPILLED for block in blocks):
+            reason = BLOCK_TOO_LARGE
         return say(VALUE_TOLD(value=self.error, told=reason), self.locale)
 
     @property

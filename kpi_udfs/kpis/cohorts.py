@@ -189,7 +189,7 @@ def retention_cohorts(
 TIME = text("RETENTION_CURVE.column.time", "Time")
 AT_RISK = text("RETENTION_CURVE.column.at_risk", "At risk")
 LOST = text("RETENTION_CURVE.column.lost", "Lost")
-STILL_THERE = text("RETENTION_CURVE.column.still_there", "Still there")
+LAST_SEEN = text("RETENTION_CURVE.column.last_seen", "Last seen")
 RETAINED = text("RETENTION_CURVE.column.retained", "Retention")
 NOBODY = text("RETENTION_CURVE.nobody", "There is no row with both a duration and whether the customer was lost yet.")
 HALF = text(
@@ -201,7 +201,6 @@ NOT_HALF = text(
     "Customers lost so far: {lost:count} of {customers:count}; at {time:number} an estimated {share:percent} are still "
     "there, so half has not been reached.",
 )
-STEEPEST = text("RETENTION_CURVE.steepest", "The largest single loss, {points:percent} of all, comes at {time:number}.")
 METHOD = text(
     "RETENTION_CURVE.method",
     "Kaplan–Meier: customers still there count as long as they have been watched. 95% intervals after Greenwood, log-log.",
@@ -222,7 +221,7 @@ MISSING = text("RETENTION_CURVE.missing", "rows without a duration or without ye
             durations=[10, 20, 40, 30, 50],
             lost=["yes", "yes", "yes", "no", "no"],
             gives=[
-                ["Time", "At risk", "Lost", "Still there", "Retention", "Low 95%", "High 95%"],
+                ["Time", "At risk", "Lost", "Last seen", "Retention", "Low 95%", "High 95%"],
                 [0, 5, 0, 0, 1.0, 1.0, 1.0],
                 [10, 5, 1, 0, 0.8, 0.20380926326763926, 0.9691797888667426],
                 [20, 4, 1, 0, 0.6, 0.12573018299443137, 0.8817564073935323],
@@ -237,7 +236,7 @@ MISSING = text("RETENTION_CURVE.missing", "rows without a duration or without ye
             lost=["yes", "no", "yes"],
             groups=["monthly", "yearly", "monthly"],
             gives=[
-                ["Group", "Time", "At risk", "Lost", "Still there", "Retention", "Low 95%", "High 95%"],
+                ["Group", "Time", "At risk", "Lost", "Last seen", "Retention", "Low 95%", "High 95%"],
                 ["monthly", 0, 2, 0, 0, 1.0, 1.0, 1.0],
                 ["monthly", 6, 2, 2, 0, 0.0, 0.0, 0.0],
                 ["yearly", 0, 1, 0, 0, 1.0, 1.0, 1.0],
@@ -261,7 +260,7 @@ def retention_curve(
     """At which point customers are lost: the share still there after each time.
 
     Kaplan–Meier estimate. One line per time at which somebody was lost or last seen: how many were
-    at risk just before, how many were lost, how many left the count because they are still
+    at risk just before, how many were lost, how many were last seen then and left the count as
     customers, and the estimated share that stays beyond the time, with its 95 % interval.
 
     Shapes: columns of equal length, one row per customer. Units: the unit of the durations; shares.
@@ -274,7 +273,7 @@ def retention_curve(
     if not counted:
         raise CellError.na(NOBODY())
     language = context.settings.language
-    captions = [*([GROUP] if groups else []), TIME, AT_RISK, LOST, STILL_THERE, RETAINED, LOW, HIGH]
+    captions = [*([GROUP] if groups else []), TIME, AT_RISK, LOST, LAST_SEEN, RETAINED, LOW, HIGH]
     rows: list[list[Any]] = [[say(caption, language) for caption in captions]]
     said: list[Sentence] = []
     for group in sorted(counted):
@@ -292,10 +291,6 @@ def retention_curve(
             else:
                 sentence = HALF(**facts, time=half)
             said.append(IN_GROUP(group=name[0], said=sentence) if groups else sentence)
-            if not groups and ended:
-                before = [1.0, *(point.survival for point in points)]
-                drop, steepest = max(zip((b - p.survival for b, p in zip(before, points)), points), key=lambda d: d[0])
-                said.append(STEEPEST(points=drop, time=steepest.time))
     said.append(METHOD())
     warnings = (MISSING(rows=incomplete),) if incomplete else ()
     kinds = (*((TEXT,) if groups else ()), NUMBER, COUNT, COUNT, COUNT, PERCENT, PERCENT, PERCENT)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Literal
 
 from kpi_udfs.cells import as_date
 from kpi_udfs.errors import NA, CellError
-from kpi_udfs.kinds import DAYS, DayNumber, DayNumbers, OutcomeCells
+from kpi_udfs.kinds import DAYS, DayNumber, DayNumbers, OutcomeCells, Outcomes
 from kpi_udfs.kpis.distribution import mean, quantile
+from kpi_udfs.kpis.outcome_words import READ_AS_OPEN, open_words
 from kpi_udfs.kpis.shares import same_length
 from kpi_udfs.kpis.survival import kaplan_meier, median
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
-_FROM = [46027, 46027, 46027, 46027]  # 5 January 2026, as a date serial
+_FROM = [date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 5)]
 
 MEAN = text("SALES_CYCLE.mean", "mean of {deals:count} {which}, {span}.")
 MEDIAN = text("SALES_CYCLE.median", "median of {deals:count} {which}, {span}.")
@@ -68,14 +70,14 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
     ),
     examples=[
         Example(
-            first_touch=[46027, 46027, 46027],
-            close_dates=[46037, 46047, 46067],
+            first_touch=[date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 5)],
+            close_dates=[date(2026, 1, 15), date(2026, 1, 25), date(2026, 2, 14)],
             gives=70 / 3,
             because="(10 + 20 + 40) ÷ 3 deals",
         ),
         Example(
             first_touch=_FROM,
-            close_dates=[46037, 46047, 46067, 46127],
+            close_dates=[date(2026, 1, 15), date(2026, 1, 25), date(2026, 2, 14), date(2026, 4, 15)],
             outcomes=["won", "won", "won", "lost"],
             statistic="median",
             gives=20.0,
@@ -83,28 +85,28 @@ A_CLOSED_DEAL = text("SALES_CYCLE.a_closed_deal", "closed deal")
         ),
         Example(
             first_touch=_FROM,
-            close_dates=[46037, 46047, 46057, 46067],
+            close_dates=[date(2026, 1, 15), date(2026, 1, 25), date(2026, 2, 4), date(2026, 2, 14)],
             statistic="p75",
             gives=32.5,
             because="three quarters of the way from 10 over 20 and 30 to 40 days",
         ),
         Example(
             first_touch=_FROM,
-            close_dates=[46037, 46047, 46057, 46067],
+            close_dates=[date(2026, 1, 15), date(2026, 1, 25), date(2026, 2, 4), date(2026, 2, 14)],
             statistic="p90",
             gives=37.0,
             because="nine tenths of the way from 10 over 20 and 30 to 40 days",
         ),
         Example(
-            first_touch=[46027, 46027, 46027, 46047, 46027],
-            close_dates=[46037, 46047, 46067, "", ""],
+            first_touch=[date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 25), date(2026, 1, 5)],
+            close_dates=[date(2026, 1, 15), date(2026, 1, 25), date(2026, 2, 14), "", ""],
             statistic="kaplan_meier",
-            as_of=46077,
+            as_of=date(2026, 2, 24),
             gives=40.0,
             because="closed after 10, 20 and 40 days; open since 30 and 50 days: 4 of 5 last beyond 10 days, 3 of 5 beyond "
             "20, and half of these beyond 40",
         ),
-        Example(first_touch=[46027], close_dates=[""], gives=NA, because="the deal has not closed"),
+        Example(first_touch=[date(2026, 1, 5)], close_dates=[""], gives=NA, because="the deal has not closed"),
     ],
 )
 def sales_cycle(
@@ -127,7 +129,8 @@ def sales_cycle(
     Whole calendar days from the first contact to the close of each deal, then their mean, median
     or percentile (linear between ranks, as PERCENTILE.INC). With outcomes, won deals only. Deals
     without one of the dates, or closed before the first contact, are left out and reported. For
-    kaplan_meier a deal without a close is an open one, with its age on the as-of day.
+    kaplan_meier a deal without a close is an open one, with its age on the as-of day; lost deals are
+    left out.
 
     Shapes: columns of equal length. Unit: days. Errors: ``#N/A`` where no deal can be measured, or
     fewer than half have closed (kaplan_meier), ``#VALUE!`` for a date that can't be read. Source:
@@ -138,7 +141,7 @@ def sales_cycle(
         same_length(first_touch=first_touch, outcomes=outcomes.cells)
     each = outcomes.each if outcomes is not None else None
     if statistic == "kaplan_meier":
-        return _median_with_open_deals(first_touch, close_dates, each, as_of)
+        return _median_with_open_deals(first_touch, close_dates, outcomes, as_of)
     pairs = list(zip(first_touch, close_dates, strict=True))
     left_out: list[Sentence] = []
     if each is not None:
@@ -150,6 +153,8 @@ def sales_cycle(
         )
         if not_won:
             left_out.append(NOT_WON(deals=not_won))
+        if outcomes is not None and outcomes.open_words:
+            left_out.append(READ_AS_OPEN(words=open_words(outcomes)))
         pairs = won
     unknown = 0
     if as_of is not None:
@@ -189,19 +194,22 @@ def _statistic(days: Counter[float], statistic: str) -> float:
 def _median_with_open_deals(
     first_touch: Sequence[int | None],
     close_dates: Sequence[int | None],
-    outcomes: Sequence[str | None] | None,
+    outcomes: Outcomes | None,
     as_of: int | None,
 ) -> Measure:
     """The Kaplan–Meier median. An open deal's close date, if it has one, is a hope and not used."""
-    meanings = outcomes or ["open" if close is None else "won" for close in close_dates]
+    meanings = outcomes.each if outcomes is not None else ["open" if close is None else "won" for close in close_dates]
     rows = list(zip(first_touch, close_dates, meanings, strict=True))
-    deals = [row for row in rows if row[2] in ("won", "open")]
-    lost = sum(meaning == "lost" for meaning in meanings)
     closed = [close for _, close, meaning in rows if close is not None and meaning in ("won", "lost")]
     begun = [first for first, *_ in rows if first is not None]
     if not begun:
         raise CellError.na(NOBODY())
     today = max(begun + closed) if as_of is None else as_of
+    # A deal that was lost later is still open on the day to look from.
+    lost = sum(meaning == "lost" and (close is None or close <= today) for _, close, meaning in rows)
+    deals = [
+        row for row in rows if row[2] in ("won", "open") or (row[2] == "lost" and row[1] is not None and row[1] > today)
+    ]
     ended: Counter[float] = Counter()
     still_open: Counter[float] = Counter()
     undated = backwards = later = 0
@@ -238,5 +246,7 @@ def _median_with_open_deals(
     half = median(points)
     if half is None:
         raise CellError.na(NOT_HALF(longest=points[-1].time))
+    if outcomes is not None and outcomes.open_words:
+        said.append(READ_AS_OPEN(words=open_words(outcomes)))
     working = KAPLAN_MEIER(deals=ended.total() + still_open.total(), closed=ended.total())
     return Measure(float(half), (working, *said))

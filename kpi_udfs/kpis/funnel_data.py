@@ -17,10 +17,15 @@ from kpi_udfs.tables import headers
 from kpi_udfs.tables.columns import flag_or_day, keys, raw_columns
 
 ONE_STAGE = text("FUNNEL.one_stage", "A funnel needs two stages; only {stage} was found.")
+ONE_STAGE_COLUMN = text(
+    "FUNNEL.one_stage_column",
+    "A funnel needs two stages; only {stage} was found. Headers: {headers:list}. Name the stages in the second argument or "
+    "in stages.yaml.",
+)
 NO_STAGES_FOUND = text(
     "FUNNEL.no_stages_found",
     "No column header is a known stage. Headers: {headers:list}. Name the stages in the second argument or in "
-    "stages.yaml.",
+    "stages.yaml. A named table needs its header row: write Table[#All].",
 )
 STAGE_TWICE = text("FUNNEL.stage_twice", 'The stage "{stage}" is named twice.')
 TWO_FOR_STAGE = text(
@@ -116,7 +121,7 @@ def read_stages(
     else:
         indexes = _configured_columns(data, context)
     if len(indexes) < 2:
-        raise CellError.value(ONE_STAGE(stage=data.headers[indexes[0]]))
+        raise CellError.value(ONE_STAGE_COLUMN(stage=data.headers[indexes[0]], headers=data.headers))
     group = [headers.find(data.headers, by, context.settings.columns)] if by else []
     raw = raw_columns(data, [*indexes, *group])
     read = []

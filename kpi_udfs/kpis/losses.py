@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
+from itertools import pairwise
 from math import fsum
 from typing import Annotated, Any
 
@@ -23,8 +24,10 @@ from kpi_udfs.kinds import (
     OutcomeCells,
     Table,
 )
+from kpi_udfs.kpis.conversion import RISING
 from kpi_udfs.kpis.distribution import mean, quantile
 from kpi_udfs.kpis.funnel_data import FunnelTable, Policy, Stages, read_benchmark, read_counts, read_stages
+from kpi_udfs.kpis.outcome_words import READ_AS_OPEN, open_words
 from kpi_udfs.kpis.shares import GROUP, NEGATIVE_VALUE, NO_GROUP
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, kpi
@@ -162,6 +165,7 @@ def funnel_bottleneck(
         counts = [(stage, count) for stage, count, _ in count_stages(columns, None, policy).groups[0][1]]
     if not counts[0][1]:
         raise CellError.na(NOBODY_ENTERED())
+    notes += [RISING(stage=stage) for (_, before), (stage, count) in pairwise(counts) if count > before]
     targets = (
         read_benchmark(benchmark, [stage for stage, _ in counts], context, notes) if benchmark is not None else None
     )
@@ -228,6 +232,7 @@ COUNTED = text(
     "Days from entering a stage to entering the next stage that was reached; still waiting, with the days waited, as of "
     "{as_of:date}.",
 )
+STAGES = text("STAGE_DURATION.stages_read", "Stages, in order: {stages:list}.")
 SLOWEST = text(
     "STAGE_DURATION.slowest", "The longest median is that of {stage}: {days:days} days, {count:count} went through."
 )
@@ -331,7 +336,7 @@ def stage_duration(
         row.append(quantile(stage.waiting, 0.5) if stage.waiting else "")
         rows.append(row)
     day = as_date(waits.as_of)
-    said = [COUNTED(as_of=day)]
+    said = [COUNTED(as_of=day), STAGES(stages=[column.name for column in columns])]
     passed = [stage for stage in waits.stages if stage.passed]
     if passed:
         slowest = max(passed, key=lambda stage: quantile(stage.passed, 0.5))
@@ -455,6 +460,8 @@ def loss_reasons(
     most = min(total, key=lambda reason: (-total[reason], reason))
     said = [LOST_TOTAL(lost=lost, reasons=len([reason for reason in total if reason]))]
     said.append(MOST_FREQUENT(reason=most or NO_REASON, share=total[most] / lost))
+    if outcomes.open_words:
+        said.append(READ_AS_OPEN(words=open_words(outcomes)))
     warnings = [WITHOUT_REASON(deals=total[""])] if total.get("") else []
     if values is not None and (missing := sum(line.unvalued for line in lines)):
         warnings.append(WITHOUT_VALUE(deals=missing))

@@ -31,6 +31,10 @@ READ_AS = text("KPI_CHECK.read_as", "{header} ({name})")
 READ_AS_STAGE = text("KPI_CHECK.read_as_stage", "{header} (stage {stage})")
 RECOGNISED = text("KPI_CHECK.recognised", "Columns recognised: {columns:list}.")
 NOTHING_RECOGNISED = text("KPI_CHECK.nothing_recognised", "No column was recognised.")
+NOT_RECOGNISED = text(
+    "KPI_CHECK.not_recognised",
+    "Not recognised and not looked at: {columns:list}. Their names can be added to columns.yaml.",
+)
 ROWS = text("KPI_CHECK.rows", "Rows looked at: {rows:count}.")
 FINDINGS = text("KPI_CHECK.findings", "Findings: {findings:count}, namely {counts:list}.")
 COUNTED = text("KPI_CHECK.counted", "{name} ({findings:count})")
@@ -127,7 +131,7 @@ def kpi_check(
         rows.append(["", "", say(NO_PROBLEM, locale), say(checked, locale)])
     elif len(found) > MOST:
         rows.append(["", "", say(MORE(findings=len(found) - MOST), locale), say(MORE_REMEDY, locale)])
-    return Block(rows, (COUNT, TEXT, TEXT, TEXT), tuple(_working(columns, found, as_of)))
+    return Block(rows, (COUNT, TEXT, TEXT, TEXT), tuple(_working(data, columns, found, as_of)))
 
 
 def _line(finding: Finding, data: TableData, locale: str | None) -> list[Any]:
@@ -138,7 +142,7 @@ def _line(finding: Finding, data: TableData, locale: str | None) -> list[Any]:
     return [finding.row, header, say(said, locale), say(remedy, locale)]
 
 
-def _working(columns: Columns, found: list[Finding], as_of: int | None) -> list[Sentence]:
+def _working(data: TableData, columns: Columns, found: list[Finding], as_of: int | None) -> list[Sentence]:
     """Which columns were read as what, how many rows were looked at, and how often each problem occurs."""
     working = [
         RECOGNISED(columns=[_read_as(column) for column in columns.checked])
@@ -146,6 +150,9 @@ def _working(columns: Columns, found: list[Finding], as_of: int | None) -> list[
         else NOTHING_RECOGNISED(),
         ROWS(rows=columns.rows),
     ]
+    looked_at = {column.header for column in columns.checked}
+    if others := [header for header in data.headers if header and header not in looked_at]:
+        working.insert(1, NOT_RECOGNISED(columns=others))
     if found:
         each = Counter(finding.problem.name for finding in found)
         counts = [COUNTED(name=name, findings=findings) for name, findings in each.most_common()]

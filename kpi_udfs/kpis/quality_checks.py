@@ -107,7 +107,7 @@ def _numbers(column: Checked) -> Iterator[Finding]:
             ambiguous = number == "ambiguous"
             problem = problems.AMBIGUOUS_NUMBER if ambiguous else problems.UNREADABLE_NUMBER
             refusals[cell] = problem, _remedy(cell, ambiguous, read_number, column.context, problems.TURN_INTO_NUMBER())
-        elif column.name == "value" and (number if isinstance(number, float) else number.value) < 0:
+        elif column.name in ("value", "duration") and (number if isinstance(number, float) else number.value) < 0:
             refusals[cell] = problems.NEGATIVE, None
     yield from _told(column, refusals)
 

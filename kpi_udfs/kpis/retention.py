@@ -165,7 +165,10 @@ STAYS = text("CUSTOMER_LIFETIME_VALUE.stays", "A customer stays {periods:number}
 NOBODY_LEAVES = text(
     "CUSTOMER_LIFETIME_VALUE.nobody_leaves", "With a churn rate of 0 nobody ever leaves, and the value has no end."
 )
-NO_MARGIN = text("CUSTOMER_LIFETIME_VALUE.no_margin", "No margin was given: this is lifetime revenue, before any cost.")
+NO_MARGIN = text(
+    "CUSTOMER_LIFETIME_VALUE.no_margin",
+    "No margin was given (0 counts as none): this is lifetime revenue, before any cost.",
+)
 
 
 @kpi(

@@ -29,7 +29,9 @@ ROI_NOTHING = text("MARKETING_ROI.nothing", "Nothing was spent, so there is no r
 NEGATIVE_SPEND = text(
     "MARKETING_ROI.negative_spend", "The spend is negative ({bottom:amount}); a return on it has no meaning."
 )
-FULL_MARGIN = text("MARKETING_ROI.full_margin", "No margin was given: the whole revenue counts as return.")
+FULL_MARGIN = text(
+    "MARKETING_ROI.full_margin", "No margin was given (0 counts as none): the whole revenue counts as return."
+)
 ROAS_WORKING = text("RETURN_ON_AD_SPEND.working", "{top:amount} revenue ÷ {bottom:amount} spend.")
 REVENUE_WORKING = text("REVENUE.working", "sum of the amounts in {rows:count} {rows:cell|cells}.")
 REVENUE_WON = text("REVENUE.won", "Won deals only. Others left out: {rows:count}.")

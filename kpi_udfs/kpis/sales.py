@@ -25,6 +25,7 @@ from kpi_udfs.kinds import (
     Price,
     Rate,
 )
+from kpi_udfs.kpis.outcome_words import open_words
 from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NEGATIVE_VALUE, NO_GROUP, same_length
 from kpi_udfs.kpis.survival import Z95
 from kpi_udfs.messages import Sentence, say, text
@@ -36,11 +37,14 @@ CLOSED_VALUE = text("WIN_RATIO.closed_value", "{won:amount} won of {closed:amoun
 ALL_VALUE = text("WIN_RATIO.all_value", "{won:amount} won of {total:amount} in all deals, by value.")
 OPEN_LEFT_OUT = text("WIN_RATIO.open_left_out", "{open:count} open left out, read as open: {words:list}.")
 OPEN_COUNTED = text("WIN_RATIO.open_counted", "{open:count} of them open, read as open: {words:list}.")
-WORD_COUNT = text("WIN_RATIO.word", "{word} ({times:count})")
-AND_MORE = text("WIN_RATIO.and_more", "and {more:count} more {more:word|words}")
 NONE_CLOSED = text("WIN_RATIO.none_closed", "No deal has closed yet. Open: {open:count}.")
 NO_VALUE = text("WIN_RATIO.no_value", "The deals to divide by have no value: their sum is 0.")
 VALUE_MISSING = text("WIN_RATIO.value_missing", "deals without a value, counted with 0: {deals:count}.")
+LOST_WORTHLESS = text(
+    "WIN_RATIO.lost_worthless",
+    "no lost deal carries a value here, so the ratio by value can't be anything but 100%. Many CRMs set the value of a "
+    "lost deal to 0; use the value it was offered at.",
+)
 OUTCOME_MISSING = text("WIN_RATIO.outcome_missing", "amounts beside a blank outcome, left out: {rows:count}.")
 
 
@@ -95,7 +99,7 @@ def win_ratio(
     """
     tally = outcomes.tally
     won, lost, still_open = tally["won"], tally["lost"], tally["open"]
-    words = _words(outcomes)
+    words = open_words(outcomes)
     if basis == "closed" and won + lost == 0:
         raise CellError.div0(NONE_CLOSED(open=still_open))
     if values is not None:
@@ -109,13 +113,6 @@ def win_ratio(
     if still_open:
         said.append(OPEN_LEFT_OUT(open=still_open, words=words))
     return Measure(won / (won + lost), tuple(said))
-
-
-def _words(outcomes: Outcomes) -> list[Sentence]:
-    """The words read as open, most frequent first."""
-    ranked = sorted(outcomes.open_words.items(), key=lambda item: (-item[1], item[0]))
-    shown = [WORD_COUNT(word=word, times=times) for word, times in ranked[:8]]
-    return shown + ([AND_MORE(more=len(ranked) - 8)] if len(ranked) > 8 else [])
 
 
 def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Sentence]) -> Measure:
@@ -141,6 +138,8 @@ def _by_value(outcomes: Outcomes, values: Amount, basis: str, words: Sequence[Se
     warnings = (VALUE_MISSING(deals=missing),) if missing else ()
     if homeless := valued[None].amounts:
         warnings = (*warnings, OUTCOME_MISSING(rows=homeless))
+    if outcomes.tally["lost"] and basis == "closed" and not valued["lost"].total:
+        warnings = (*warnings, LOST_WORTHLESS())
     return Measure(won / total, tuple(said), warnings)
 
 
@@ -310,6 +309,8 @@ def win_ratio_by(
     warnings = (VALUE_MISSING(deals=missing),) if missing else ()
     if homeless:
         warnings = (*warnings, OUTCOME_MISSING(rows=homeless))
+    if values is not None and basis == "closed" and tally["lost"] and not any(line.sums["lost"] for line in lines):
+        warnings = (*warnings, LOST_WORTHLESS())
     return Block([[say(caption, language) for caption in captions], *rows], kinds, tuple(said), warnings)
 
 

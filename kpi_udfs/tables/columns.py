@@ -31,15 +31,23 @@ def opened(table: Any, context: Context) -> Any:
     return native_columns.native_table(table, context)
 
 
-def named_column(table: Any, name: str, context: Context) -> Any:
-    """The column of an opened table that is called ``name``, as an argument of a call."""
+def named_column(table: Any, name: str, context: Context, or_number: bool = False) -> Any:
+    """The column of an opened table that is called ``name``, as an argument of a call.
+
+    ``or_number``: what is no header may be a number, which stands for itself.
+    """
+    if or_number and not isinstance(cells.written_number(name, context), str):
+        native = isinstance(table, NativeTable)
+        titles = table.headers if native else cells.read_table(table, "table", context).headers
+        if name not in titles:
+            return name
     if isinstance(table, NativeTable):
         header = table.headers[headers.find(table.headers, name, context.settings.columns)]
         table.named.append(header)
         return NativeColumn(table, header)
     data = cells.read_table(table, "table", context)
     (column,) = cells.cell_columns(data, [headers.find(data.headers, name, context.settings.columns)])
-    return column.flat
+    return column
 
 
 def as_cells(data: TableData, indexes: Sequence[int], context: Context) -> list[Range]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kpi_udfs.errors import CellError
 from kpi_udfs.messages import text
@@ -20,6 +22,19 @@ AMBIGUOUS = text(
 
 #: Things with the folded names they go by, as ``columns.yaml`` and ``stages.yaml`` give them.
 Names = Sequence[tuple[str, tuple[str, ...]]]
+
+
+@lru_cache(maxsize=4096)
+def plain(header: str) -> str:
+    """A header in the form in which other names of a column are compared: ``Deal-ID``, ``dealId`` and
+    ``Deal ID (CRM)`` are one."""
+    spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|[-./]+", " ", re.sub(r"\([^()]*\)\s*$", "", header))
+    return fold(spaced)
+
+
+@lru_cache(maxsize=64)
+def _plain_names(known: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(plain, known))
 
 
 def find(headers: Sequence[str], name: str, names: Names) -> int:
@@ -49,8 +64,8 @@ def find(headers: Sequence[str], name: str, names: Names) -> int:
 
 def called(headers: Sequence[str], name: str, names: Names) -> list[int]:
     """The columns whose headers are among the names of the thing that ``name`` is a name of."""
-    wanted = fold(name)
+    wanted = plain(name)
     for _, known in names:
-        if wanted in known:
-            return [index for index, header in enumerate(headers) if fold(header) in known]
+        if wanted in _plain_names(known):
+            return [index for index, header in enumerate(headers) if plain(header) in _plain_names(known)]
     return []

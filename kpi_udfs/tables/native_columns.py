@@ -28,7 +28,11 @@ from kpi_udfs.registry import Param
 from kpi_udfs.tables import columns, headers
 from kpi_udfs.tables.frames import in_memory, reading, rows_of, together
 
-NOT_A_TABLE = text("native.not_a_table", "This is no table kpi_udfs can read: {kind}.")
+NOT_A_TABLE = text(
+    "native.not_a_table",
+    "This is no table kpi_udfs can read: {kind}. Give a pandas or Polars data frame, a DuckDB relation, or rows of cells "
+    "with a header row.",
+)
 SAME_BUT_FOR_CASE = text(
     "native.same_but_for_case",
     'The columns "{first}" and "{second}" differ only by upper and lower case; some engines take them for one. '
@@ -55,16 +59,16 @@ _TEXT = (nw.String, nw.Categorical, nw.Enum)
 _EMPTY = "kpi_udfs_empty_row"
 _NESTED = (nw.List, nw.Array, nw.Struct, nw.Binary)
 #: A text with nothing to strip, such as nearly all are.
-_PLAIN = "^[!-~](.*[!-~])?$"
+_PLAIN = "^[!-~](?:.*[!-~])?$"
 #: What Python strips from a text; engines know less of it by themselves.
 _SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
 #: A day of the calendar, and none that isn't, such as 2026-02-30: an engine would stop at it. A time
 #: of day may follow, but no UTC offset, with which the day could be another one here.
 _ISO_DAY = (
-    "^("
-    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
-    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29"
-    ")([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?)?$"
+    "^(?:"
+    "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29"
+    ")(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?$"
 )
 #: An outcome column has a handful of words; a column of names has thousands.
 _MOST_WORDS = 1000

@@ -494,3 +494,41 @@ def test_shares_of_reasons_as_a_spreadsheet_counts_them() -> None:
         ]
         expected = [formula(one, outcomes, reasons, values) for one in plain]
         assert [deals, share, value, of_value] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_deal_lost_later_is_open_on_the_day_to_look_from() -> None:
+    """Won after 5 days; the other is lost on day 55, so open with an age of 27 days on day 27."""
+    first, close = [DAY, DAY], [DAY + 5, DAY + 55]
+    told = explain("SALES_CYCLE", first, close, ["won", "lost"], "kaplan_meier", DAY + 27)
+    assert told.startswith("5.0 days: ")  # S(5) = 1/2
+    assert "half of 2 deals" in told
+    assert "Still open on Feb 1, 2026, with their age so far: 1." in told
+    later = explain("SALES_CYCLE", first, close, ["won", "lost"], "kaplan_meier", DAY + 60)
+    assert "Lost and left out: 1." in later
+
+
+def test_words_read_as_open_are_said_wherever_outcomes_are_counted() -> None:
+    assert "Read as open: verlohren (1)." in explain("LOSS_REASONS", ["lost", "verlohren"], ["a", "b"])
+    for statistic in ("mean", "kaplan_meier"):
+        told = explain("SALES_CYCLE", [DAY, DAY], [DAY + 5, DAY + 9], ["won", "gewonne"], statistic)
+        assert "Read as open: gewonne (1)." in told
+
+
+def test_lost_deals_without_any_value_are_pointed_out() -> None:
+    words = "no lost deal carries a value here"
+    assert words in explain("WIN_RATIO", ["won", "lost"], [900, 0])
+    assert words in explain("WIN_RATIO_BY", ["won", "lost"], ["a", "a"], [900, 0])
+    assert words not in explain("WIN_RATIO", ["won", "lost"], [900, 100])
+
+
+def test_stages_that_were_read_are_said_and_a_single_one_lists_the_headers() -> None:
+    table = [["lead", "sold on", "customer"], [DAY, DAY + 3, DAY + 9]]
+    assert "Stages, in order: lead, customer." in explain("STAGE_DURATION", table)
+    told = explain("STAGE_DURATION", [["lead", "sold on"], [DAY, DAY + 3]])
+    assert "only lead was found. Headers: lead, sold on. Name the stages" in told
+
+
+def test_a_stage_with_more_than_the_one_before_is_noted() -> None:
+    assert "MQL has more than the stage before it" in explain(
+        "FUNNEL_BOTTLENECK", [["Lead", 9], ["MQL", 12], ["Won", 3]]
+    )

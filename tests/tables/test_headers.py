@@ -25,6 +25,10 @@ DEALS = [["Verkäufer", "Ergebnis", "Betrag"], ["Ada", "gewonnen", 900], ["Ada",
         (["first_contact", "channel"], "Erstkontakt", 0),  # "_" reads as a space
         (["source", "channel"], "channel", 1),  # the name itself wins over its other names
         (["x", "my own column"], "My own  column", 1),
+        (["x", "Lead-ID"], "lead_id", 1),
+        (["x", "dealId"], "deal id", 1),
+        (["x", "Kunden-Nr."], "customer", 1),
+        (["x", "Betrag (EUR)"], "value", 1),
     ],
 )
 def test_a_column_is_found(headers: list[str], name: str, index: int) -> None:
