@@ -682,6 +682,14 @@ def is_blank_row(row: Sequence[Any]) -> bool:
     return not row or (is_blank(row[0]) and all(map(is_blank, row)))
 
 
+def _filled_numbers(column: Sequence[Any]) -> bool:
+    """Whether a column holds nothing but numbers: told without looking at each in turn."""
+    if not set(map(type, column)) <= {float, int}:
+        return False
+    total = sum(column)
+    return bool(total == total)  # NaN, a blank of some hosts, makes the sum NaN
+
+
 def cell_columns(data: TableData, indexes: Sequence[int]) -> list[Range]:
     """The columns with these numbers, without the rows that are blank all over."""
     columns: list[list[Any]] = [[] for _ in indexes]
@@ -695,11 +703,7 @@ def cell_columns(data: TableData, indexes: Sequence[int]) -> list[Range]:
             except IndexError:  # a row that is shorter than the header
                 column += [row[index] if index < len(row) else None for row in part]
     # Only a row with nothing in the first of them can be blank: few need a closer look.
-    suspects = [
-        i
-        for i, cell in enumerate(columns[0])
-        if not cell or (cell.isspace() if type(cell) is str else isinstance(cell, float) and cell != cell)
-    ]
+    suspects = [] if _filled_numbers(columns[0]) else [i for i, cell in enumerate(columns[0]) if is_blank(cell)]
     blank = {i for i in suspects if is_blank_row(rows[i])}
     numbers: Sequence[int] = range(data.first, data.first + len(rows))
     if blank:

@@ -39,20 +39,24 @@ def count_cohorts(
     frame = together(customer=customers, day=dates, group=groups)
     named = _is_named(customers)
     dated = ~nw.col("day").is_null()
-    complete = frame.filter(named & dated)
-    (seen,) = rows_of(complete.select(purchases=nw.len(), first=nw.col("day").min(), latest=nw.col("day").max()))
-    if not seen["purchases"]:
+    complete = named & dated
+    known = complete if as_of is None else complete & (nw.col("day") <= as_of)
+    day = nw.when(known).then(nw.col("day"))
+    (seen,) = rows_of(
+        frame.select(
+            rows=_one_if(complete).sum(),
+            purchases=_one_if(known).sum(),
+            partly=_one_if(named != dated).sum(),
+            first=day.min(),
+            latest=day.max(),
+        )
+    )
+    if not seen["rows"]:
         return None
-    (partly,) = rows_of(frame.select(rows=nw.when(named != dated).then(1).otherwise(0).sum()))
-    later = 0
-    if as_of is not None:
-        (beyond,) = rows_of(complete.select(rows=nw.when(nw.col("day") > as_of).then(1).otherwise(0).sum()))
-        later = beyond["rows"]
-        complete = complete.filter(nw.col("day") <= as_of)
-        (seen,) = rows_of(complete.select(purchases=nw.len(), first=nw.col("day").min(), latest=nw.col("day").max()))
-        if not seen["purchases"]:
-            return Cohorts({}, {}, 0, as_of, as_of, as_of, partly["rows"], later)
-    bought = _with_period(complete, period)
+    purchases, partly, later = seen["purchases"], seen["partly"], seen["rows"] - seen["purchases"]
+    if as_of is not None and not purchases:
+        return Cohorts({}, {}, 0, as_of, as_of, as_of, partly, later)
+    bought = _with_period(frame.filter(known), period)
     keys = ["customer"]
     if groups:
         # A customer belongs to the group of the first purchase; of several that day, to the first by name.
@@ -69,13 +73,17 @@ def count_cohorts(
     return Cohorts(
         sizes={(group, cohort): count for (group, cohort, at), count in active.items() if at == cohort},
         active=active,
-        purchases=seen["purchases"],
+        purchases=purchases,
         first=seen["first"],
         latest=seen["latest"],
         as_of=seen["latest"] if as_of is None else as_of,
-        incomplete=partly["rows"],
+        incomplete=partly,
         later=later,
     )
+
+
+def _one_if(condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(1).otherwise(0)
 
 
 def _is_named(column: Column) -> nw.Expr:
