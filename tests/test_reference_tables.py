@@ -461,7 +461,7 @@ def test_telco_curve_of_each_group(grouping: str, subscribers: Columns, referenc
         assert curve[0]["Time"] == 0
         assert curve[0]["At risk"] == figures["n"]
         assert sum(line["Lost"] for line in curve) == figures["churned"], group
-        assert sum(line["Lost"] + line["Still there"] for line in curve) == figures["n"], group
+        assert sum(line["Lost"] + line["Last seen"] for line in curve) == figures["n"], group
         # Whoever still pays may leave later, so fewer stay to the end than have stayed so far.
         assert curve[-1]["Retention"] <= figures["retention"]
 
@@ -472,7 +472,7 @@ def test_telco_curve_counts_the_first_months(
 ) -> None:
     header, *rows = evaluate("RETENTION_CURVE", subscribers["tenure"], subscribers["Churn"])
     within = [dict(zip(header, row, strict=True)) for row in rows if first <= row[0] <= last]
-    lost, kept = (sum(line[name] for line in within) for name in ("Lost", "Still there"))
+    lost, kept = (sum(line[name] for line in within) for name in ("Lost", "Last seen"))
     expected = reference["telco"][key]
     assert lost + kept == expected["n"]
     assert lost / expected["n"] == same(expected["churn_rate"])

@@ -362,8 +362,8 @@ def _amount(raw: NativeColumn, param: Param, context: Context, notes: list[Sente
     (row,) = rows_of(asked)
     if not row["filled"]:
         if row["rows"] > 1:
-            raise CellError(NA, cells.NO_NUMBERS(argument=param.name))
-        notes.append(cells.ALL_BLANK(argument=param.name))
+            raise CellError(NA, cells.NO_NUMBERS(argument=cells.COLUMN(column=raw.header)))
+        notes.append(cells.ALL_BLANK(argument=cells.COLUMN(column=raw.header)))
     amount = Amount.of_column(row["total"] or 0.0, column)
     amount.parts = _Fetched(raw, context, cells.as_number)
     return amount
