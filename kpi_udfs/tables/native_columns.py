@@ -162,7 +162,9 @@ def read_native(raw: NativeColumn | NativeTable, param: Param, context: Context,
     reader = _READERS.get(param.kind.shape)
     if reader is None or _like_cells(raw) or param.kind.name == "count":
         # A KPI over plain cells, or names to be counted: the one column is fetched.
-        return cells.read(_collected(raw, context), param, context, notes)
+        flat = _collected(raw, context)
+        column = Range(flat, cells.COLUMN(column=raw.header), range(2, len(flat) + 2))  # its header is row 1
+        return cells.read(column, param, context, notes)
     return reader(raw, param, context, notes)
 
 
