@@ -759,7 +759,9 @@ def read_day_column(cells: Range, context: Context, notes: list[Sentence]) -> Co
     if not (context.date1904 or context.com):
         serials = plain_numbers(cells.flat)
         if serials is not None and _in_our_time(serials):
-            return Column(cells.argument, serials // 1 + (_EPOCH_1900 - 1))
+            import numpy as np
+
+            return Column(cells.argument, np.floor(serials) + (_EPOCH_1900 - 1))
     days = read_days(cells, context, notes)
     for index, day in enumerate(days):
         if day is not None and day < OUR_TIME:
