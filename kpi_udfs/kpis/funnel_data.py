@@ -134,7 +134,7 @@ def read_stages(
 def _is_stage(header: str, stages: Sequence[str] | None, context: Context) -> bool:
     if stages:
         return fold(header) in map(fold, stages)
-    return any(fold(header) in names for _, names in context.settings.stages)
+    return bool(headers.called([header], header, context.settings.stages))
 
 
 def _configured_columns(data: TableData, context: Context) -> list[int]:

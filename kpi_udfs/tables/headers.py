@@ -26,10 +26,10 @@ Names = Sequence[tuple[str, tuple[str, ...]]]
 
 @lru_cache(maxsize=4096)
 def plain(header: str) -> str:
-    """A header in the form in which other names of a column are compared: ``Deal-ID``, ``dealId`` and
-    ``Deal ID (CRM)`` are one."""
+    """A header in the form in which other names of a column are compared: ``Deal-ID``, ``dealId``,
+    ``DEALID`` and ``Deal ID (CRM)`` are one."""
     spaced = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])|[-./]+", " ", re.sub(r"\([^()]*\)\s*$", "", header))
-    return fold(spaced)
+    return fold(spaced).replace(" ", "")
 
 
 @lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ import pytest
 from kpi_udfs import evaluate, evaluate_on, explain, explain_on
 from kpi_udfs.errors import CellError
 from kpi_udfs.settings import current
-from kpi_udfs.tables.headers import called, find
+from kpi_udfs.tables.headers import called, find, plain
 
 NAMES = current().columns
 DEALS = [["Verkäufer", "Ergebnis", "Betrag"], ["Ada", "gewonnen", 900], ["Ada", "verloren", 100], ["Ben", "offen", 5]]
@@ -27,6 +27,7 @@ DEALS = [["Verkäufer", "Ergebnis", "Betrag"], ["Ada", "gewonnen", 900], ["Ada",
         (["x", "my own column"], "My own  column", 1),
         (["x", "Lead-ID"], "lead_id", 1),
         (["x", "dealId"], "deal id", 1),
+        (["x", "Abschluss-Datum"], "close_date", 1),
         (["x", "Kunden-Nr."], "customer", 1),
         (["x", "Betrag (EUR)"], "value", 1),
     ],
@@ -49,6 +50,12 @@ def test_none_or_two_are_told_with_the_headers(headers: list[str], name: str, to
         find(headers, name, NAMES)
     assert raised.value.code == "#VALUE!"
     assert told in str(raised.value)
+
+
+def test_no_name_stands_for_two_columns_however_it_is_written() -> None:
+    for names in (current().columns, current().stages):
+        written = [name for _, known in names for name in {plain(name) for name in known}]
+        assert len(written) == len(set(written))
 
 
 def test_called_finds_all_candidates() -> None:
