@@ -6,6 +6,7 @@ from typing import Annotated
 
 from kpi_udfs.errors import DIV0, NUM, CellError
 from kpi_udfs.kinds import MONEY, PERCENT, Amount, Average, Count, Margin, Price, Rate
+from kpi_udfs.kpis.shares import filled
 from kpi_udfs.messages import Sentence, text
 from kpi_udfs.registry import Example, Measure, kpi
 
@@ -174,7 +175,7 @@ NO_MARGIN = text(
 @kpi(
     shows=MONEY,
     formula="purchase value × purchases per period × margin ÷ churn rate per period",
-    edges="A churn rate of 0 is #DIV/0!. Rates outside 0 to 100 % and negative numbers are #NUM!. Without a margin the "
+    edges="A churn rate of 0 is #DIV/0!. A purchase value or purchases that are blank or 0 are #N/A. Rates outside 0 to 100 % and negative numbers are #NUM!. Without a margin the "
     "result is revenue, not profit, and the explanation says so.",
     elsewhere="Other definitions discount later years, add up what customers really spent so far (historical value), or "
     "model each customer's own purchasing; all of them are lower or need more data. Revenue without a margin is often "
@@ -215,6 +216,7 @@ def customer_lifetime_value(
     Shapes: numbers. Unit: money per customer. Errors: ``#DIV/0!`` without churn, ``#NUM!`` for
     rates outside 0 to 100 %. Source: common field definition (constant churn, not discounted).
     """
+    filled(purchase_value=purchase_value, purchases=purchases)
     if churn_rate == 0:
         raise CellError.div0(NOBODY_LEAVES())
     share = 1.0 if margin is None else margin

@@ -26,7 +26,7 @@ from kpi_udfs.kinds import (
     Rate,
 )
 from kpi_udfs.kpis.outcome_words import open_words
-from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NEGATIVE_VALUE, NO_GROUP, same_length
+from kpi_udfs.kpis.shares import GROUP, HIGH, LOW, NEGATIVE_VALUE, NO_GROUP, filled, same_length
 from kpi_udfs.kpis.survival import Z95
 from kpi_udfs.messages import Sentence, say, text
 from kpi_udfs.registry import Block, Example, Measure, kpi
@@ -338,7 +338,7 @@ NO_CYCLE = text("SALES_VELOCITY.no_cycle", "A sales cycle of 0 days leaves nothi
 @kpi(
     shows=MONEY,
     formula="opportunities × win ratio × deal size ÷ cycle days",
-    edges="A cycle of 0 days is #DIV/0!. A win ratio outside 0 to 100 % and negative numbers are #NUM!.",
+    edges="A cycle of 0 days is #DIV/0!. Opportunities or a deal size that are blank or 0 are #N/A. A win ratio outside 0 to 100 % and negative numbers are #NUM!.",
     elsewhere="Some teams count only qualified opportunities or use the median cycle; take all four figures from the "
     "same group of deals, as the explanation shows them.",
     examples=[
@@ -374,6 +374,7 @@ def sales_velocity(
     Shapes: four numbers. Unit: money per day. Errors: ``#DIV/0!`` for a cycle of 0 days, ``#NUM!``
     for a win ratio outside 0 to 100 %. Source: common field definition.
     """
+    filled(opportunities=opportunities, deal_size=deal_size)
     if cycle_days == 0:
         raise CellError.div0(NO_CYCLE())
     working = VELOCITY(opportunities=opportunities, ratio=win_ratio, size=deal_size, days=cycle_days)

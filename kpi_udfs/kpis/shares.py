@@ -15,6 +15,7 @@ LENGTHS = text(
 )
 
 NEGATIVE_VALUE = text("WIN_RATIO.negative_value", "The value of a deal can't be negative: {value:amount}.")
+NOTHING_TO_MULTIPLY = text("rows.nothing_to_multiply", "{argument} is blank or 0, so there is nothing to multiply.")
 
 #: Captions of blocks.
 GROUP = text("block.group", "Group")
@@ -41,6 +42,13 @@ def ratio(
         raise CellError.div0(nothing(**facts))
     currency = getattr(top, "currency", None) if not getattr(bottom, "currency", None) else None
     return Measure(top / bottom, (working(**facts),), warnings, currency)
+
+
+def filled(**factors: float) -> None:
+    """Factors that make no sense as 0; ``#N/A`` for one that is, as a blank cell is in some hosts."""
+    for argument, factor in factors.items():
+        if not factor:
+            raise CellError.na(NOTHING_TO_MULTIPLY(argument=argument))
 
 
 def same_length(**columns: Any) -> None:

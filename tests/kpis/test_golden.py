@@ -532,3 +532,13 @@ def test_a_stage_with_more_than_the_one_before_is_noted() -> None:
     assert "MQL has more than the stage before it" in explain(
         "FUNNEL_BOTTLENECK", [["Lead", 9], ["MQL", 12], ["Won", 3]]
     )
+
+
+def test_a_blank_price_is_no_silent_zero() -> None:
+    for kpi, cells, name in [
+        ("SALES_VELOCITY", [60, 0.25, None, 48], "deal_size"),
+        ("SALES_VELOCITY", [60, 0.25, 0, 48], "deal_size"),
+        ("CUSTOMER_LIFETIME_VALUE", ["", 2, 0.05], "purchase_value"),
+        ("CUSTOMER_LIFETIME_VALUE", [50, None, 0.05], "purchases"),
+    ]:
+        assert explain(kpi, *cells).startswith(f"#N/A: {name} is blank or 0, so there is nothing to multiply.")
