@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 
 from kpi_udfs.kinds import Column
-from kpi_udfs.tables.frames import rows_of, together
+from kpi_udfs.tables.frames import one_if, rows_of, together
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -44,9 +44,9 @@ def count_cohorts(
     day = nw.when(known).then(nw.col("day"))
     (seen,) = rows_of(
         frame.select(
-            rows=_one_if(complete).sum(),
-            purchases=_one_if(known).sum(),
-            partly=_one_if(named != dated).sum(),
+            rows=one_if(complete).sum(),
+            purchases=one_if(known).sum(),
+            partly=one_if(named != dated).sum(),
             first=day.min(),
             latest=day.max(),
         )
@@ -80,10 +80,6 @@ def count_cohorts(
         incomplete=partly,
         later=later,
     )
-
-
-def _one_if(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(1).otherwise(0)
 
 
 def _is_named(column: Column) -> nw.Expr:
@@ -145,7 +141,7 @@ def count_durations(
     """By group: how often each duration ended in a loss, and without one; and the incomplete rows."""
     frame = together(duration=durations, lost=lost, group=groups)
     known = ~nw.col("duration").is_null(), ~nw.col("lost").is_null()
-    (partly,) = rows_of(frame.select(rows=nw.when(known[0] != known[1]).then(1).otherwise(0).sum()))
+    (partly,) = rows_of(frame.select(rows=one_if(known[0] != known[1]).sum()))
     keys = ["group"] if groups else []
     counted = frame.filter(*known).group_by(*keys, "duration", "lost").agg(nw.len().alias("rows"))
     result: dict[str, tuple[Counter[float], Counter[float]]] = defaultdict(lambda: (Counter(), Counter()))

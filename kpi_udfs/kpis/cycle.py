@@ -139,21 +139,20 @@ def sales_cycle(
     same_length(first_touch=first_touch, close_dates=close_dates)
     if outcomes is not None:
         same_length(first_touch=first_touch, outcomes=outcomes.cells)
-    each = outcomes.each if outcomes is not None else None
     if statistic == "kaplan_meier":
         return _median_with_open_deals(first_touch, close_dates, outcomes, as_of)
     pairs = list(zip(first_touch, close_dates, strict=True))
     left_out: list[Sentence] = []
-    if each is not None:
-        won = [pair for pair, meaning in zip(pairs, each, strict=True) if meaning == "won"]
+    if outcomes is not None:
+        won = [pair for pair, meaning in zip(pairs, outcomes.each, strict=True) if meaning == "won"]
         # A row without any date is a blank row, not a deal.
         not_won = sum(
             meaning != "won" and (meaning is not None or pair != (None, None))
-            for pair, meaning in zip(pairs, each, strict=True)
+            for pair, meaning in zip(pairs, outcomes.each, strict=True)
         )
         if not_won:
             left_out.append(NOT_WON(deals=not_won))
-        if outcomes is not None and outcomes.open_words:
+        if outcomes.open_words:
             left_out.append(READ_AS_OPEN(words=open_words(outcomes)))
         pairs = won
     unknown = 0

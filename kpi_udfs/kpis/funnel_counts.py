@@ -16,7 +16,7 @@ import narwhals as nw
 
 from kpi_udfs.kpis.distribution import quantile
 from kpi_udfs.kpis.funnel_data import NamedColumn
-from kpi_udfs.tables.frames import rows_of, together
+from kpi_udfs.tables.frames import one_if, rows_of, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ def count_stages(
     counts = rows_of(
         frame.select(
             "group",
-            *(_flag(_inside(i, reached, gap, policy)).alias(f"in_{i}") for i in range(len(stages))),
-            none=_flag(~nw.any_horizontal(*reached, ignore_nulls=True)),
+            *(one_if(_inside(i, reached, gap, policy)).alias(f"in_{i}") for i in range(len(stages))),
+            none=one_if(~nw.any_horizontal(*reached, ignore_nulls=True)),
         )
         .group_by("group")
         .agg(nw.all().sum())
@@ -76,11 +76,6 @@ def count_stages(
 
 def _median(days: Counter[float] | None) -> float | None:
     return quantile(days, 0.5) if days else None
-
-
-def _flag(condition: nw.Expr) -> nw.Expr:
-    """1 where the condition holds, 0 where it does not or can't be told."""
-    return nw.when(condition).then(1).otherwise(0)
 
 
 def _inside(

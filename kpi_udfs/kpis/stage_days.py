@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import narwhals as nw
 
 from kpi_udfs.kpis.funnel_data import NamedColumn
-from kpi_udfs.tables.frames import rows_of, together
+from kpi_udfs.tables.frames import one_if, rows_of, together
 
 
 @dataclass
@@ -43,7 +43,7 @@ def days_in_stages(columns: Sequence[NamedColumn], as_of: int | None) -> Waits |
         as_of = int(max(days))
     else:
         after = {name: nw.col(name) > as_of for name in names}
-        (beyond,) = rows_of(frame.select(**{name: nw.when(after[name]).then(1).otherwise(0).sum() for name in names}))
+        (beyond,) = rows_of(frame.select(**{name: one_if(after[name]).sum() for name in names}))
         later = sum(int(dates or 0) for dates in beyond.values())
         frame = frame.select(**{name: nw.when(~after[name]).then(nw.col(name)) for name in names})
     waits = Waits([], as_of, later)
@@ -51,7 +51,7 @@ def days_in_stages(columns: Sequence[NamedColumn], as_of: int | None) -> Waits |
         stage = StageDays(column.name)
         reached = nw.coalesce(*names[i + 1 :])
         taken = frame.filter(~nw.col(names[i]).is_null()).select(
-            waiting=nw.when(reached.is_null()).then(1).otherwise(0),
+            waiting=one_if(reached.is_null()),
             days=nw.coalesce(*names[i + 1 :], nw.lit(float(as_of))) - nw.col(names[i]),
         )
         for row in rows_of(taken.group_by("waiting", "days").agg(nw.len().alias("rows"))):

@@ -9,7 +9,7 @@ import narwhals as nw
 
 from kpi_udfs.kinds import Amount, Column, Outcomes
 from kpi_udfs.kpis.sales import Valued
-from kpi_udfs.tables.frames import rows_of, together
+from kpi_udfs.tables.frames import one_if, rows_of, together
 
 _MEANINGS = {Outcomes.WON: "won", Outcomes.LOST: "lost", Outcomes.OPEN: "open"}
 
@@ -76,4 +76,4 @@ def sum_values(outcomes: Outcomes, values: Amount) -> dict[str | None, Valued]:
 
 def _other_than_zero(value: nw.Expr) -> nw.Expr:
     """1 for an amount that is not 0; a missing one is no amount, which not every engine says of ``!=``."""
-    return nw.when((value > 0) | (value < 0)).then(1).otherwise(0)
+    return one_if((value > 0) | (value < 0))

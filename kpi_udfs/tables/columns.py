@@ -36,17 +36,14 @@ def named_column(table: Any, name: str, context: Context, or_number: bool = Fals
 
     ``or_number``: what is no header may be a number, which stands for itself.
     """
-    if or_number and not isinstance(cells.written_number(name, context), str):
-        native = isinstance(table, NativeTable)
-        titles = table.headers if native else cells.read_table(table, "table", context).headers
-        if name not in titles:
-            return name
-    if isinstance(table, NativeTable):
-        header = table.headers[headers.find(table.headers, name, context.settings.columns)]
-        table.named.append(header)
-        return NativeColumn(table, header)
-    data = cells.read_table(table, "table", context)
-    (column,) = cells.cell_columns(data, [headers.find(data.headers, name, context.settings.columns)])
+    data = table if isinstance(table, NativeTable) else cells.read_table(table, "table", context)
+    if or_number and name not in data.headers and not isinstance(cells.written_number(name, context), str):
+        return name
+    index = headers.find(data.headers, name, context.settings.columns)
+    if isinstance(data, NativeTable):
+        data.named.append(data.headers[index])
+        return NativeColumn(data, data.headers[index])
+    (column,) = cells.cell_columns(data, [index])
     return column
 
 

@@ -53,26 +53,17 @@ def together(**columns: Column | None) -> nw.LazyFrame[Any]:
 
 def _frame(columns: dict[str, Any]) -> Any:
     series = [values for values in columns.values() if isinstance(values, nw.Series)]
-    if series[0].implementation.is_polars() if series else engine() == "polars":
-        import polars as pl
-
-        return nw.from_native(
-            pl.DataFrame(
-                {
-                    name: values.to_native()
-                    if isinstance(values, nw.Series)
-                    else pl.Series(_array(values), nan_to_null=True)
-                    for name, values in columns.items()
-                }
-            )
-        )
-    import pandas as pd
-
-    arrays = {
+    native = {
         name: values.to_native() if isinstance(values, nw.Series) else _array(values)
         for name, values in columns.items()
     }
-    return nw.from_native(pd.DataFrame(arrays, copy=False), eager_only=True)
+    if series[0].implementation.is_polars() if series else engine() == "polars":
+        import polars as pl
+
+        return nw.from_native(pl.DataFrame(native, nan_to_null=True))
+    import pandas as pd
+
+    return nw.from_native(pd.DataFrame(native, copy=False))
 
 
 def _array(values: Any) -> Any:
@@ -103,6 +94,11 @@ def plain_numbers(flat: Sequence[Any]) -> Any:
     with suppress(*_NO_NUMBERS):
         return np.frombuffer(array("d", [nan if cell is None or cell == "" else cell for cell in flat]))
     return None
+
+
+def one_if(condition: nw.Expr) -> nw.Expr:
+    """1 where the condition holds, 0 where it does not or can't be told: what every engine sums alike."""
+    return nw.when(condition).then(1).otherwise(0)
 
 
 def rows_of(frame: nw.LazyFrame[Any]) -> list[dict[str, Any]]:
