@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from kpi_udfs import cells, settings
@@ -23,7 +24,11 @@ TOO_MANY = text(
 UNEXPECTED = text(
     "calls.unexpected", "{kpi} met an error of its own; the log of kpi_udfs has the details. Please report it."
 )
-BAD_CONFIG = text("calls.bad_config", "The configuration can't be used: {problem}")
+BAD_CONFIG = text("calls.bad_config", "The configuration can't be used: {place}: {problem}")
+BAD_CONFIG_MORE = text(
+    "calls.bad_config_more",
+    "The configuration can't be used: {place}: {problem} (and {more:count} more {more:problem|problems})",
+)
 TOO_LARGE = text("calls.too_large", "The numbers are too large to calculate with.")
 CURRENCIES_DIFFER = text(
     "calls.currencies_differ",
@@ -85,15 +90,24 @@ def shown(measure: Measure, kind: Kind, locale: str | None) -> str:
     return write(measure.value, kind.written, locale, measure.currency)
 
 
-def context_now(*, date1904: bool | None = None, com: bool = False) -> Context | CellError:
+def context_now(*, date1904: bool | None = None, com: bool = False, folder: Path | None = None) -> Context | CellError:
     """The context of a call made now, under the configuration in force."""
     try:
         current = settings.current()
     except ConfigError as error:
-        return CellError.value(BAD_CONFIG(problem=str(error.problems[0])))
+        return CellError.value(bad_config(error))
     if date1904 is None:
         date1904 = current.date_system == 1904
-    return Context(current, date1904=date1904, com=com)
+    return Context(current, date1904=date1904, com=com, folder=folder)
+
+
+def bad_config(error: ConfigError) -> Sentence:
+    """The first problem of a configuration, and how many more there are."""
+    first, *more = error.problems
+    place = f"{first.file}:{first.line}" if first.line else str(first.file)
+    if more:
+        return BAD_CONFIG_MORE(place=place, problem=first.message, more=len(more))
+    return BAD_CONFIG(place=place, problem=first.message)
 
 
 def call(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError) -> Any:
@@ -190,8 +204,10 @@ def _arguments_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: 
     arguments: list[Any] = []
     for param in spec.params:
         value = given.get(param.name)
-        if param.kind.shape == "table":
+        if param.kind.shape == "table" and param.required:
             arguments.append(whole)
+        elif param.kind.shape == "table":
+            arguments.append(None if value is None else opened(value, context))
         elif param.kind.is_column and (isinstance(value, str) or (value is None and param.required)):
             column = named_column(whole, value or param.name, context, or_number=param.kind.shape == "amount")
             arguments.append(column)

@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpi_udfs.errors import NA, VALUE, CellError
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a call comes from. ``com``: values arrive through Windows COM, where an error cell is
-    a negative whole number and dates carry a time zone that means nothing."""
+    a negative whole number and dates carry a time zone that means nothing. ``folder``: that of the
+    workbook, where the host knows it."""
 
     settings: Settings
     date1904: bool = False
     com: bool = False
+    folder: Path | None = None
 
 
 ERROR_CELL = text("cells.error_cell", "{place} holds the error {code}.")
@@ -656,10 +659,10 @@ def _read_choice(raw: Any, param: Param, context: Context, notes: list[Sentence]
 
 
 def _read_table(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> TableData:
-    return read_table(raw, param.name, context)
+    return read_table(raw, param.name, context, may_be_empty=param.kind.name == "events")
 
 
-def read_table(raw: Any, argument: str, context: Context) -> TableData:
+def read_table(raw: Any, argument: str, context: Context, may_be_empty: bool = False) -> TableData:
     """Rows of cells with their header row; blank rows above it do not matter."""
     if not isinstance(raw, list | tuple) or not raw:
         refuse_error(raw, Range(raw, argument), 0, context)
@@ -673,7 +676,7 @@ def read_table(raw: Any, argument: str, context: Context) -> TableData:
     header, below = rows[top], rows[top + 1 :]
     for cell in header:
         refuse_error(cell, Range([cell], argument, [top + 1]), 0, context)
-    if all(map(is_blank_row, below)):
+    if not may_be_empty and all(map(is_blank_row, below)):
         raise CellError(NA, NO_ROWS(argument=argument))
     return TableData(tuple("" if is_blank(cell) else label(cell) for cell in header), header, below, top + 2)
 

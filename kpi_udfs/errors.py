@@ -74,11 +74,17 @@ class Problem:
 
     file: Path | str
     line: int | None
-    message: str
+    message: Sentence | str
+
+    def said(self, locale: str | None = None) -> str:
+        """The problem in the language of ``locale``, with its place."""
+        from kpi_udfs.messages import say
+
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {say(self.message, locale)}"
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else str(self.file)
-        return f"{place}: {self.message}"
+        return self.said()
 
 
 class ConfigError(KpiUdfsError):
@@ -87,6 +93,10 @@ class ConfigError(KpiUdfsError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+    def said(self, locale: str | None = None) -> str:
+        """All problems in the language of ``locale``, a line each."""
+        return "\n".join(problem.said(locale) for problem in self.problems)
 
 
 class DeclarationError(KpiUdfsError):

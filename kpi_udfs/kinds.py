@@ -208,6 +208,8 @@ NUMBER = Kind("number", "number", "0.##", minimum=0)
 TEXT = Kind("text", "text")
 CHOICE = Kind("choice", "choice")
 TABLE = Kind("table", "table")
+#: A table that may hold nothing yet but its header row.
+EVENT_TABLE = Kind("events", "table")
 RAW = Kind("raw", "raw")
 
 Money = Annotated[Amount, MONEY]
@@ -232,4 +234,5 @@ OutcomeCells = Annotated[Outcomes, OUTCOMES]
 Labels = Annotated[Sequence[str], LABELS]
 Word = Annotated[str, TEXT]
 Table = Annotated[TableData, TABLE]
+EventTable = Annotated[TableData, EVENT_TABLE]
 Cells = Annotated[Any, RAW]

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kpi_udfs.errors import ConfigError, Problem
+from kpi_udfs.pages import KEY_TWICE, MAX_BYTES, Page, scalar, unknown_key
 
 if TYPE_CHECKING:
     import yaml
 
-#: A configuration file is a page or two of text; anything beyond this is not one.
-MAX_BYTES = 1_000_000
-#: Ours are nested three deep; thousands of levels would keep the parser busy for minutes.
-MAX_DEPTH = 20
+#: The file of rules that hold where none are named.
+RULES = "qualification.yaml"
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Settings:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     stages: tuple[tuple[str, tuple[str, ...]], ...] = ()
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    #: What the file of rules in force holds, as a hash; the rules themselves are read where they are needed.
+    rules: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +46,7 @@ class Settings:
         import hashlib
         import json
 
-        facts: list[Any] = [self.language, self.timezone, self.date_system, self.stages, self.columns]
+        facts: list[Any] = [self.language, self.timezone, self.date_system, self.stages, self.columns, self.rules]
         facts.append(sorted(self.outcomes.items()))
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:8]
 
@@ -59,10 +60,16 @@ def fold(word: str) -> str:
 
 def folders() -> list[Path]:
     """Where configuration files are looked for, in order."""
+    return [folder for _, folder in named_folders()]
+
+
+def named_folders() -> list[tuple[str, Path]]:
+    """The same, each with why it is one: ``environment``, ``user`` or ``packaged``."""
     from platformdirs import user_config_path
 
     named = os.environ.get("KPI_UDFS_CONFIG")
-    return [*([Path(named)] if named else []), user_config_path("kpi_udfs"), packaged("config")]
+    given = [("environment", Path(named))] if named else []
+    return [*given, ("user", user_config_path("kpi_udfs")), ("packaged", packaged("config"))]
 
 
 def packaged(folder: str) -> Path:
@@ -83,6 +90,8 @@ def load() -> Settings:
             file = _locate(name)
             if file is not None:
                 settings = reader(_Page.read(file, found), settings)
+        rules = _locate(RULES)
+        settings = replace(settings, rules=fingerprint(rules) if rules else "")
     except OSError as error:  # a folder that may not be looked into, a name too long for a path
         found.append(Problem(error.filename or "configuration", None, error.strerror or str(error)))
     if language := os.environ.get("KPI_UDFS_LANGUAGE"):
@@ -91,6 +100,29 @@ def load() -> Settings:
     if found:
         raise ConfigError(found)
     return settings
+
+
+def fingerprint(file: Path) -> str:
+    """Eight characters that differ where files do; of one that can't be read, none."""
+    import hashlib
+
+    try:
+        with file.open("rb") as opened:
+            return hashlib.sha256(opened.read(MAX_BYTES + 1)).hexdigest()[:8]
+    except OSError:
+        return ""  # whoever needs the file says why
+
+
+def problems_of(name: str, file: Path) -> list[Problem]:
+    """What is wrong with a file of settings, read by itself. ``name``: which of the files it is."""
+    found: list[Problem] = []
+    _READERS[name](_Page.read(file, found), Settings())
+    return found
+
+
+def names() -> list[str]:
+    """The files of settings, by name; the rules (:data:`RULES`) are not among them."""
+    return list(_READERS)
 
 
 def _locate(name: str) -> Path | None:
@@ -125,7 +157,7 @@ class _Current:
         """What differs when a file was changed, or when another one is in force."""
         environment = [os.environ.get(name) for name in ("KPI_UDFS_CONFIG", "KPI_UDFS_LANGUAGE")]
         try:
-            files = [file for name in _READERS if (file := _locate(name))]
+            files = [file for name in (*_READERS, RULES) if (file := _locate(name))]
             stats = [(file, stat.st_mtime_ns, stat.st_size) for file in files for stat in [file.stat()]]
         except OSError as error:
             return environment, str(error)  # load() will say it
@@ -145,43 +177,8 @@ forget = _current.forget
 # ------------------------------------------------------------------------- reading the files
 
 
-class _Page:
-    """One YAML file, its values with their line numbers, and where its problems go."""
-
-    def __init__(self, file: Path, root: yaml.Node | None, problems: list[Problem]) -> None:
-        self.file, self.root, self.problems = file, root, problems
-        self.problems_before = len(problems)
-
-    @classmethod
-    def read(cls, file: Path, problems: list[Problem]) -> _Page:
-        import yaml
-
-        page = cls(file, None, problems)
-        try:
-            if file.stat().st_size > MAX_BYTES:
-                page.problem(None, f"the file is larger than {MAX_BYTES:,} bytes")
-                return page
-            content = file.read_text(encoding="utf-8")
-            depth = 0
-            for event in yaml.parse(content):
-                depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-                if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-                    alias = "aliases (*name) are not used in this file"
-                    page.problem(None, "the file is nested too deeply" if depth > MAX_DEPTH else alias)
-                    return page
-            page.root = yaml.compose(content, Loader=yaml.SafeLoader)
-        except UnicodeDecodeError:
-            page.problem(None, "the file is not UTF-8 text")
-        except OSError as error:
-            page.problem(None, f"the file can't be read: {error.strerror}")
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            reason = getattr(error, "problem", None) or str(error)
-            page.problem(mark.line + 1 if mark else None, f"not valid YAML: {reason}")
-        return page
-
-    def problem(self, line: int | None, message: str) -> None:
-        self.problems.append(Problem(self.file, line, message))
+class _Page(Page):
+    """A page of settings."""
 
     def entries(self, schema: str, allowed: list[str]) -> Iterator[tuple[str, yaml.Node, int]]:
         """Key, value and line of each entry; unknown keys and another schema are problems."""
@@ -194,14 +191,14 @@ class _Page:
             return
         seen: set[str] = set()
         for key_node, value in self.root.value:
-            key, line = _scalar(key_node) or "…", key_node.start_mark.line + 1
+            key, line = scalar(key_node) or "…", key_node.start_mark.line + 1
             if key in seen:
-                self.problem(line, f'the key "{key}" stands here a second time')
+                self.problem(line, KEY_TWICE(key=key))
             elif key == "schema":
-                if _scalar(value) != schema:
-                    self.problem(line, f"the schema should be {schema}, not {_scalar(value) or 'a list'}")
+                if scalar(value) != schema:
+                    self.problem(line, f"the schema should be {schema}, not {scalar(value) or 'a list'}")
             elif key not in allowed:
-                self.problem(line, f'unknown key "{key}".{_nearest(key, allowed)}')
+                self.problem(line, unknown_key(key, allowed))
             else:
                 yield key, value, line
             seen.add(key)
@@ -225,20 +222,6 @@ class _Page:
         return words
 
 
-def _scalar(node: yaml.Node) -> str | None:
-    """The text of a single value, empty where nothing is given; None for a list or a mapping."""
-    if not isinstance(node.value, str):
-        return None
-    return "" if node.tag.endswith(":null") else node.value
-
-
-def _nearest(word: str, among: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, among, n=1)
-    return f' Did you mean "{close[0]}"?' if close else f" Known are: {', '.join(among)}."
-
-
 def _check_language(language: str, problem: Callable[[str], None]) -> None:
     from kpi_udfs.written import known_locale
 
@@ -246,12 +229,21 @@ def _check_language(language: str, problem: Callable[[str], None]) -> None:
         problem(f'"{language}" is no language; write for example de, de_CH, fr, it, id or en_GB')
 
 
-def _read_settings(page: _Page, settings: Settings) -> Settings:
+def zone_exists(name: str) -> bool:
+    """Whether there is a time zone of this name."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+        return False
+    return True
+
+
+def _read_settings(page: _Page, settings: Settings) -> Settings:
     values: dict[str, Any] = {}
     for key, node, line in page.entries("kpi_udfs.settings/1", ["language", "timezone", "date_system"]):
-        value = _scalar(node)
+        value = scalar(node)
         if value is None:
             page.problem(line, f"{key} takes one value, not a list")
         if not value:
@@ -259,9 +251,7 @@ def _read_settings(page: _Page, settings: Settings) -> Settings:
         if key == "language":
             _check_language(value, lambda message, line=line: page.problem(line, message))  # type: ignore[misc]
         elif key == "timezone":
-            try:
-                ZoneInfo(value)
-            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+            if not zone_exists(value):
                 page.problem(line, f'"{value}" is no time zone; write for example Europe/Berlin')
         elif value not in ("1900", "1904"):
             page.problem(line, f"date_system is 1900 or 1904, not {value}")
@@ -316,11 +306,11 @@ def _read_named(page: _Page, item: yaml.Node, one: str) -> tuple[str, list[tuple
 
     line = item.start_mark.line + 1
     pairs = item.value if isinstance(item, yaml.MappingNode) else []
-    parts = {_scalar(key) or "…": value for key, value in pairs}
+    parts = {scalar(key) or "…": value for key, value in pairs}
     if len(parts) < len(pairs):
         page.problem(line, "a key stands here twice")
     for key in parts.keys() - {"id", "names"}:
-        page.problem(line, f'unknown key "{key}".{_nearest(key, ["id", "names"])}')
+        page.problem(line, unknown_key(key, ["id", "names"]))
     if not {"id", "names"} <= parts.keys() or not isinstance(parts["id"], yaml.ScalarNode):
         page.problem(line, f"a {one} has an id and names")
         return None

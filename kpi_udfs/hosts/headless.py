@@ -233,7 +233,7 @@ class Workbook:
 
         ``progress`` is told how many of how many KPI calls are done.
         """
-        context = calls.context_now(date1904=self.date1904)
+        context = calls.context_now(date1904=self.date1904, folder=self.path.resolve().parent)
         cells = self.formula_cells()
         try:
             engine = self._engine(cells)
