@@ -83,7 +83,7 @@ class Engines:
     def polars_lazy(self, rows: Rows) -> Any:
         return polars_frame(rows).lazy()
 
-    def duckdb(self, rows: Rows) -> Any:
+    def duckdb(self, rows: Rows, made: str = "made") -> Any:
         """A table of DuckDB, its types those that the cells have."""
         header = rows[0]
         kinds = []
@@ -91,17 +91,22 @@ class Engines:
             found = {type(cell) for cell in cells if cell is not None}
             kinds.append(next((kind for of, kind in DUCKDB_TYPES if found and found <= of), "varchar"))
         columns = ", ".join(f'"{name}" {kind}' for name, kind in zip(header, kinds, strict=True))
-        self.connection.execute("drop table if exists made")  # with what still asks it
-        self.connection.execute(f"create table made ({columns})")
+        self.connection.execute(f"drop table if exists {made}")  # with what still asks it
+        self.connection.execute(f"create table {made} ({columns})")
         if len(rows) == 1:
-            return self.connection.table("made")
+            return self.connection.table(made)
+        if len(rows) > 2000:
+            source = pandas_frame(rows)
+            self.connection.register("source", source)
+            self.connection.execute(f"insert into {made} select * from source")
+            return self.connection.table(made)
         places = ", ".join("?" * len(header))
         # One statement for many rows: each has its price.
         for start in range(1, len(rows), 500):
             part = rows[start : start + 500]
             values = ", ".join([f"({places})"] * len(part))
-            self.connection.execute(f"insert into made values {values}", [cell for row in part for cell in row])
-        return self.connection.table("made")
+            self.connection.execute(f"insert into {made} values {values}", [cell for row in part for cell in row])
+        return self.connection.table(made)
 
     def duckdb_parquet(self, rows: Rows) -> Any:
         path = self.folder / "table.parquet"
