@@ -13,6 +13,8 @@ author = "The kpi_udfs authors"
 copyright = author
 release = metadata.version("kpi_udfs")
 extensions = ["myst_parser"]
+# Headings that a page links to within itself.
+myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"kpi_udfs {release}"
 html_static_path = ["_static"]

@@ -24,9 +24,39 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 
 #: Texts that really are the same word in a language.
 SAME = {
-    "de": {"Leads", "Lead", "MQL", "SQL", "Deals", "Problem", "optional"},
-    "fr": {"Leads", "Lead", "MQL", "SQL", "KPI", "Arguments"},
-    "it": {"Lead", "MQL", "SQL", "KPI", "Funnel", "Formula", "Benchmark"},
+    "de": {
+        "Leads",
+        "Lead",
+        "MQL",
+        "SQL",
+        "Deals",
+        "Problem",
+        "optional",
+        "Score",
+        "Fit",
+        "Engagement",
+        "Recall",
+        "Lift",
+        "F1",
+    },
+    "fr": {
+        "Leads",
+        "Lead",
+        "MQL",
+        "SQL",
+        "KPI",
+        "Arguments",
+        "Score",
+        "Engagement",
+        ", version {version}",
+        "Points",
+        "Qualification",
+        "Conditions",
+        "Versions",
+        "Lift",
+        "F1",
+    },
+    "it": {"Lead", "MQL", "SQL", "KPI", "Funnel", "Formula", "Benchmark", "Fit", "Engagement", "no", "Lift", "F1"},
     "id": {"MQL", "SQL", "KPI"},
 }
 

@@ -13,24 +13,29 @@ import pytest
 import kpi_udfs.publish.__main__ as publish
 from kpi_udfs.messages import LANGUAGES
 from kpi_udfs.publish.catalogue import example_answer
-from kpi_udfs.publish.reference import NATIVE, pages
+from kpi_udfs.publish.markdown import NATIVE, plain
+from kpi_udfs.publish.reference import GUIDES, pages
 from kpi_udfs.publish.worksheet import worksheet
 from kpi_udfs.registry import KPIS, Example
+from kpi_udfs.settings import packaged
 
 PAGES = pages()
 
 
-def test_a_page_per_function_and_language_and_an_index_per_language() -> None:
+def test_a_page_per_function_guide_and_language_and_an_index_per_language() -> None:
     assert tuple(NATIVE) == LANGUAGES
-    names = ["index", *(name.lower() for name in KPIS)]
+    names = ["index", *(name.lower() for name in KPIS), *(guide.file.removesuffix(".md") for guide in GUIDES.values())]
     assert set(PAGES) == {f"{language}/{name}.md" for language in LANGUAGES for name in names}
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_links_lead_to_pages(name: str) -> None:
-    links = re.findall(r"\]\(([^)]+)\)", PAGES[name])
+    links = re.findall(r"\]\(([^)#]+)\)", PAGES[name])
     targets = {posixpath.normpath(posixpath.join(posixpath.dirname(name), link)) for link in links}
     page = posixpath.basename(name)
+    files = {target for target in targets if target.startswith("../")}
+    assert all((packaged("config") / file.removeprefix("../config/")).is_file() for file in files)
+    targets -= files
     assert targets <= set(PAGES)
     assert targets >= {f"{language}/{page}" for language in LANGUAGES if not name.startswith(language)}
 
@@ -70,10 +75,8 @@ def test_cells_are_written_as_the_language_enters_them() -> None:
 
 def test_signs_of_markdown_in_a_text_stay_signs() -> None:
     assert r"RETURN_ON_AD_SPEND(revenue, spend)" in PAGES["en/kpi_definition.md"]
-    from kpi_udfs.publish.reference import _plain
-
-    assert _plain("a*b [x] _y_ new_customers <z> #DIV/0!") == r"a\*b \[x\] \_y\_ new_customers \<z\> #DIV/0!"
-    assert _plain("# one") == r"\# one"
+    assert plain("a*b [x] _y_ new_customers <z> #DIV/0!") == r"a\*b \[x\] \_y\_ new_customers \<z\> #DIV/0!"
+    assert plain("# one") == r"\# one"
 
 
 def test_stale_missing_and_left_over_files_are_noticed(

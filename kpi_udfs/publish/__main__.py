@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from kpi_udfs.publish import json_schema
 from kpi_udfs.publish.reference import pages
 from kpi_udfs.workbooks import build, recipes
 
@@ -18,6 +19,7 @@ from kpi_udfs.workbooks import build, recipes
 def rendered() -> dict[str, bytes]:
     """Every rendered file, by its path in the checkout."""
     files = {f"docs/{name}": content.encode() for name, content in pages().items()}
+    files["config/qualification.schema.json"] = json_schema.written().encode()
     with tempfile.TemporaryDirectory() as folder:
         for recipe in recipes().values():
             path = Path(folder) / f"{recipe.name}.xlsx"
@@ -32,7 +34,7 @@ def main(arguments: list[str]) -> int:
     files = rendered()
     there = {
         str(path.relative_to(root).as_posix())
-        for pattern in ("docs/*/*.md", "workbook_templates/*.xlsx")
+        for pattern in ("docs/*/*.md", "config/*.schema.json", "workbook_templates/*.xlsx")
         for path in root.glob(pattern)
     }
     stale = [name for name, content in files.items() if name not in there or _differ(root / name, content)]

@@ -22,6 +22,7 @@ CATEGORIES = {
     for name, english in {
         "costs": "Costs",
         "conversion": "Conversion and funnel",
+        "qualification": "Qualification",
         "losses": "Losses and delays",
         "sales": "Sales",
         "cycle": "Sales cycle",

@@ -1,8 +1,7 @@
-"""The reference pages: one Markdown page per function and language, and an index per language."""
+"""The reference pages: one Markdown page per function and language, guides, and an index per language."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -10,6 +9,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from kpi_udfs.messages import LANGUAGES, Text, say, text, write
+from kpi_udfs.publish import rules_page
 from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
     CATEGORIES,
@@ -19,11 +19,10 @@ from kpi_udfs.publish.catalogue import (
     example_answer,
     result_rows,
 )
+from kpi_udfs.publish.markdown import CHOICES, RENDERED, TITLE, code, plain, switch, table, top
 from kpi_udfs.publish.worksheet import worksheet
 from kpi_udfs.registry import KPIS, Block, Example, KpiSpec, Param
 
-TITLE = text("reference.title", "KPI functions")
-RENDERED = text("reference.rendered", "Rendered from the declarations; edit those and run tox -e generated.")
 INTRO = text(
     "reference.intro",
     "Names and arguments are the same in every language. The formulas are written as an English spreadsheet takes "
@@ -31,16 +30,17 @@ INTRO = text(
 )
 EDGES = text("reference.edges", "Edge cases")
 ELSEWHERE = text("reference.elsewhere", "Other definitions in the field")
-CHOICES = text("reference.choices", "one of {choices:list}")
 DEFAULT = text("reference.default", "default: {value}")
 ARGUMENT = text("reference.argument", "{name} ({notes}): {help}")
 REQUIRED_ARGUMENT = text("reference.required_argument", "{name}: {help}")
 EXAMPLE = text("reference.example", "Example {number:count}: {because}")
 RESULT = text("reference.result", "Result: {value}")
 WORKING = text("reference.working", "Working: {told}")
+GUIDE = text("reference.guide", "How the rules are written: {page}.")
 
-#: Languages as their speakers call them.
-NATIVE = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano", "id": "Bahasa Indonesia"}
+
+#: Pages about what the functions of a category share, beside those of the functions.
+GUIDES = {"qualification": rules_page.GUIDE}
 
 
 def pages() -> dict[str, str]:
@@ -48,6 +48,8 @@ def pages() -> dict[str, str]:
     found: dict[str, str] = {}
     for language in LANGUAGES:
         found[f"{language}/index.md"] = _text(_index(language))
+        for guide in GUIDES.values():
+            found[f"{language}/{guide.file}"] = _text(guide.page(language))
         for spec in KPIS.values():
             found[f"{language}/{_file(spec)}"] = _text(_page(spec, language))
     return found
@@ -64,21 +66,24 @@ def _file(spec: KpiSpec) -> str:
 def _index(locale: str) -> Iterator[str]:
     yield f"# {say(TITLE, locale)}"
     yield f"<!-- {say(RENDERED, locale)} -->"
-    yield _switch("index.md", locale)
-    yield _plain(say(INTRO, locale))
+    yield switch("index.md", locale)
+    yield plain(say(INTRO, locale))
     for category in dict.fromkeys(spec.category for spec in KPIS.values()):
         yield f"## {say(CATEGORIES[category], locale)}"
         specs = [spec for spec in KPIS.values() if spec.category == category]
-        yield "\n".join(f"- [{spec.name}]({_file(spec)}): {_said(spec.tooltip, locale)}" for spec in specs)
+        entries = [f"- [{spec.name}]({_file(spec)}): {_said(spec.tooltip, locale)}" for spec in specs]
+        if category in GUIDES:
+            entries.append(f"- {GUIDES[category].link(locale)}: {_said(GUIDES[category].summary, locale)}")
+        yield "\n".join(entries)
 
 
 def _page(spec: KpiSpec, locale: str) -> Iterator[str]:
-    yield f"# {spec.name}"
-    yield f"<!-- {say(RENDERED, locale)} -->"
-    yield f"[{say(TITLE, locale)}](index.md) · {_switch(_file(spec), locale)}"
-    yield _code(spec.signature)
+    yield from top(spec.name, _file(spec), locale)
+    yield code(spec.signature)
     yield f"**{_said(spec.tooltip, locale)}**"
     yield _said(spec.definition, locale)
+    if spec.category in GUIDES:
+        yield say(GUIDE(page=GUIDES[spec.category].link(locale)), locale)
     yield f"## {say(KPI_FORMULA, locale)}"
     yield _said(spec.formula, locale)
     if spec.params:
@@ -91,13 +96,6 @@ def _page(spec: KpiSpec, locale: str) -> Iterator[str]:
     yield _said(spec.edges, locale)
     yield f"## {say(ELSEWHERE, locale)}"
     yield _said(spec.elsewhere, locale)
-
-
-def _switch(file: str, locale: str) -> str:
-    """The same page in the other languages."""
-    return " · ".join(
-        f"**{name}**" if language == locale else f"[{name}](../{language}/{file})" for language, name in NATIVE.items()
-    )
 
 
 def _argument(param: Param, locale: str) -> str:
@@ -113,11 +111,11 @@ def _argument(param: Param, locale: str) -> str:
 
 def _example(spec: KpiSpec, example: Example, number: int, locale: str) -> Iterator[str]:
     """The example with its cells, its result and its working."""
-    yield f"### {_plain(say(EXAMPLE(number=number, because=example.said), locale))}"
+    yield f"### {plain(say(EXAMPLE(number=number, because=example.said), locale))}"
     sheet = worksheet(spec, example)
     if sheet.rows:
         yield _worksheet_table(sheet.rows, locale)
-    yield _code(sheet.formula)
+    yield code(sheet.formula)
     if example.gives is ...:
         return  # different on every desk
     answer = example_answer(spec, example, locale)
@@ -125,20 +123,26 @@ def _example(spec: KpiSpec, example: Example, number: int, locale: str) -> Itera
     if isinstance(answer.result, Block):
         yield say(RESULT(value=""), locale).rstrip()
         numeric = [kind.shape != "text" for kind in answer.result.column_kinds]
-        yield _table([[_plain(cell) for cell in row] for row in rows], numeric)
+        yield table([[plain(cell) for cell in row] for row in rows], numeric)
     else:
-        yield say(RESULT(value=f"**{_plain(rows[0][0])}**"), locale)
+        yield say(RESULT(value=f"**{plain(rows[0][0])}**"), locale)
     if answer.explanation != rows[0][0]:
-        yield say(WORKING(told=_plain(answer.explanation)), locale)
+        yield say(WORKING(told=plain(answer.explanation)), locale)
 
 
 def _worksheet_table(rows: Sequence[Sequence[Any]], locale: str) -> str:
     """Cells as a worksheet shows them, with letters above and numbers beside."""
     lines = [["", *ascii_uppercase[: len(rows[0])]]]
     for number, row in enumerate(rows, 1):
-        lines.append([f"**{number}**", *(_plain(_cell(cell, locale)) for cell in row)])
+        lines.append([f"**{number}**", *(_indented(_cell(cell, locale)) for cell in row)])
     numeric = [any(isinstance(cell, int | float | date) for cell in column) for column in zip(*rows, strict=True)]
-    return _table(lines, [True, *numeric])
+    return table(lines, [True, *numeric])
+
+
+def _indented(words: str) -> str:
+    """Words of a cell; the blanks before them are seen, as they mean something in rules."""
+    begun = words.lstrip(" ")
+    return "&nbsp;" * (len(words) - len(begun)) + plain(begun)
 
 
 def _cell(cell: Any, locale: str) -> str:
@@ -152,20 +156,5 @@ def _cell(cell: Any, locale: str) -> str:
     return str(cell)
 
 
-def _table(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
-    header, *body = rows
-    rule = ["---:" if aligned else ":---" for aligned in right]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *body))
-
-
-def _code(line: str) -> str:
-    return f"```text\n{line}\n```"
-
-
 def _said(what: Text, locale: str) -> str:
-    return _plain(say(what, locale))
-
-
-def _plain(words: str) -> str:
-    """Words as words, whatever signs of Markdown are in them; an underscore inside a word is none."""
-    return re.sub(r"[\\`*\[\]<>|~]|\b_|_\b|^[#+-](?=\s)|^%", r"\\\g<0>", words)
+    return plain(say(what, locale))

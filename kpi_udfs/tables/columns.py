@@ -7,8 +7,9 @@ from typing import Any
 
 from kpi_udfs import cells
 from kpi_udfs.cells import Context, Range
-from kpi_udfs.kinds import Column, NativeColumn, NativeTable, TableData
+from kpi_udfs.kinds import Column, Kind, NativeColumn, NativeTable, TableData
 from kpi_udfs.messages import Sentence
+from kpi_udfs.registry import Param
 from kpi_udfs.tables import headers
 
 #: A column not read yet.
@@ -20,6 +21,13 @@ def raw_columns(data: TableData, indexes: Sequence[int]) -> list[RawColumn]:
     if data.native:
         return [NativeColumn(data.native, data.headers[index]) for index in indexes]
     return list(cells.cell_columns(data, indexes))
+
+
+def read_column(raw: RawColumn, kind: Kind, context: Context, notes: list[Sentence]) -> Column:
+    """The column as its kind is read: keys, days, flags or numbers."""
+    param = Param(str(raw.header if isinstance(raw, NativeColumn) else raw.argument), kind, cells.COLUMN)
+    read: Column = cells.read(raw, param, context, notes)
+    return read
 
 
 def opened(table: Any, context: Context) -> Any:
