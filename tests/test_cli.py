@@ -271,7 +271,7 @@ class TestOn:
             (["latin.csv", "WIN_RATIO"], 2, "save it as CSV UTF-8"),
             (["deals.csv", "COST_PER_LEAD", "spend=amount", "leads=many"], 1, 'no column "many"'),
             (["no.csv", "WIN_RATIO"], 2, "there is no such file"),
-            (["deals.xlsx", "WIN_RATIO"], 2, ".parquet, .csv, .tsv"),
+            (["deals.ods", "WIN_RATIO"], 2, ".parquet, .csv, .tsv, .xlsx"),
             (["broken.parquet", "WIN_RATIO"], 2, "can't be read as a table"),
         ],
     )

@@ -1,25 +1,31 @@
-"""The command line: ``kpi-udfs calc``, ``on``, ``list``, ``show``, ``demo``.
-
-Exit codes: 0 all right; 1 some cells are errors; 2 the file can't be read or the call is wrong,
-with one clear line on standard error.
-"""
+"""The commands about functions and workbooks: ``kpi-udfs calc``, ``on``, ``list``, ``show``, ``demo``."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpi_udfs import calls, settings
-from kpi_udfs.errors import CellError, ConfigError, KpiUdfsError
-from kpi_udfs.kpis.about import UNKNOWN_LANGUAGE, find
-from kpi_udfs.messages import Text, say, text
+from kpi_udfs import calls
+from kpi_udfs.cli.calling import (
+    CALCULATING,
+    CANT_WRITE,
+    READING,
+    extra,
+    extra_for,
+    language_option,
+    one_clear_line,
+    progress,
+    said_in_help,
+    stop,
+)
+from kpi_udfs.errors import CellError
+from kpi_udfs.kpis.about import find
+from kpi_udfs.messages import say, text
 from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
     CATEGORIES,
@@ -42,28 +48,20 @@ VALUE = text("cli.value", "Value")
 EXPLANATION = text("cli.explanation", "Explanation")
 NO_KPI_FORMULAS = text("cli.no_kpi_formulas", "No formula here uses a KPI function. Formulas in all: {formulas:count}.")
 ERRORS = text("cli.errors", "Cells with errors: {cells:count}")
-NEEDS_EXTRA = text("cli.needs_extra", "this needs the extra {extra}: pip install 'kpi_udfs[{extra}]'")
-READING = text("cli.reading", "Reading {file}")
-CALCULATING = text("cli.calculating", "Calculating")
 WRITTEN_TO = text("cli.written_to", "The workbook is here: {file}")
-NO_OUTPUT = text("cli.no_output", "the output can't be written: {reason}")
-CANT_WRITE = text("cli.cant_write", "{folder}: nothing can be written there: {reason}")
-HELP = text("cli.help", "KPI functions for spreadsheets: recalculate workbooks, look up definitions.")
 HELP_CALC = text(
     "cli.help.calc",
     "Recalculate a workbook and print its KPI formulas with values and explanations. The file stays as it is.",
 )
 HELP_SHEET = text("cli.help.sheet", "Only the formulas of this sheet.")
 HELP_JSON = text("cli.help.json", "Print one JSON object per formula cell instead of a table.")
-HELP_LANGUAGE = text(
-    "cli.help.language", "Language of explanations and of numbers written as text, such as de or en_GB."
-)
 HELP_ON = text(
     "cli.help.on",
-    "A KPI of the columns of a table file (.parquet, .csv, .tsv) of any size. Name columns and options as "
+    "A KPI of the columns of a table file (.parquet, .csv, .tsv, .xlsx) of any size. Name columns and options as "
     "argument=header or argument=value: kpi-udfs on deals.parquet WIN_RATIO_BY outcomes=status groups=rep basis=all. "
     "A column that is not named is found by its header.",
 )
+HELP_ON_SHEET = text("cli.help.on_sheet", "The sheet of an .xlsx file; without it, the first.")
 HELP_ON_JSON = text("cli.help.on_json", "Print one JSON object with value and explanation.")
 NAMED_TWICE = text("cli.named_twice", "{name} is given twice.")
 NO_COLUMNS = text("cli.no_columns", "{kpi} does not work on the columns of a table.")
@@ -75,67 +73,14 @@ HELP_DEMO = text(
 )
 
 
-def _configured() -> str | None:
-    try:
-        return settings.current().language
-    except ConfigError:
-        return None  # said by the command that needs it
-
-
-_LOCALE = _configured()
-
-
-def _help(what: Text) -> str:
-    return say(what, _LOCALE)
-
-
-def _set_language(context: click.Context, parameter: click.Parameter, language: str | None) -> None:
-    if language:
-        from kpi_udfs.written import known_locale
-
-        if not known_locale(language):
-            _stop(say(UNKNOWN_LANGUAGE(language=language), _LOCALE))
-        os.environ["KPI_UDFS_LANGUAGE"] = language
-        settings.forget()
-
-
-def _language_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--language", callback=_set_language, expose_value=False, metavar="LANGUAGE", help=_help(HELP_LANGUAGE)
-    )(command)
-
-
-def main() -> None:
-    """Entry point: the commands, with an output that takes every sign and failures said in a line."""
-    # Piped output is UTF-8 on every system; a console keeps its own encoding but never fails on ÷.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace", **({} if stream.isatty() else {"encoding": "utf-8"}))
-    try:
-        try:
-            commands(prog_name="kpi-udfs")
-        finally:
-            sys.stdout.flush()
-    except OSError as error:
-        # Nothing more can be written to where the output went; not at exit either.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (it lives as long as the process)
-        _stop(say(NO_OUTPUT(reason=error.strerror or error), _configured()))
-
-
-@click.group(help=_help(HELP), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="kpi_udfs")
-def commands() -> None:
-    """The command line."""
-
-
-@commands.command(help=_help(HELP_CALC))
+@click.command(help=said_in_help(HELP_CALC))
 @click.argument("book", type=click.Path(path_type=Path))
-@click.option("--sheet", metavar="NAME", help=_help(HELP_SHEET))
-@click.option("--json", "as_json", is_flag=True, help=_help(HELP_JSON))
-@_language_option
+@click.option("--sheet", metavar="NAME", help=said_in_help(HELP_SHEET))
+@click.option("--json", "as_json", is_flag=True, help=said_in_help(HELP_JSON))
+@language_option
 def calc(book: Path, sheet: str | None, as_json: bool) -> None:
     """Recalculate a workbook."""
-    with _one_clear_line() as locale:
+    with one_clear_line() as locale:
         cells = _calculate(book, sheet, locale)
     if as_json:
         click.echo(json.dumps([_as_object(cell) for cell in cells], ensure_ascii=False, indent=2))
@@ -144,26 +89,27 @@ def calc(book: Path, sheet: str | None, as_json: bool) -> None:
     sys.exit(1 if any(cell.errors for cell in cells) else 0)
 
 
-@commands.command(help=_help(HELP_ON))
+@click.command(help=said_in_help(HELP_ON))
 @click.argument("table", type=click.Path(path_type=Path))
 @click.argument("kpi")
 @click.argument("arguments", nargs=-1, metavar="[ARGUMENT=VALUE]...")
-@click.option("--json", "as_json", is_flag=True, help=_help(HELP_ON_JSON))
-@_language_option
-def on(table: Path, kpi: str, arguments: tuple[str, ...], as_json: bool) -> None:
+@click.option("--sheet", metavar="NAME", help=said_in_help(HELP_ON_SHEET))
+@click.option("--json", "as_json", is_flag=True, help=said_in_help(HELP_ON_JSON))
+@language_option
+def on(table: Path, kpi: str, arguments: tuple[str, ...], sheet: str | None, as_json: bool) -> None:
     """A KPI of a table file."""
-    with _one_clear_line() as locale:
+    with one_clear_line() as locale:
         try:
             spec = find(kpi)
         except CellError as error:
-            _stop(say(error.reason, locale))
+            stop(say(error.reason, locale))
         if spec.category == "about":
-            _stop(say(NO_COLUMNS(kpi=spec.name), locale))
+            stop(say(NO_COLUMNS(kpi=spec.name), locale))
         given = _named(arguments, spec, locale)
-        with _extra("duckdb"):
+        with extra(extra_for(table)):
             from kpi_udfs.tables.files import open_table
 
-            answer = calls.answer_on(spec, open_table(table, locale), given, calls.context_now())
+            answer = calls.answer_on(spec, open_table(table, locale, sheet), given, calls.context_now())
     result = answer.result
     failed = isinstance(result, CellError)
     if as_json:
@@ -186,9 +132,9 @@ def _named(arguments: tuple[str, ...], spec: KpiSpec, locale: str | None) -> dic
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not equals:
-            _stop(say(NOT_NAMED(given=argument), locale))
+            stop(say(NOT_NAMED(given=argument), locale))
         if name.strip() in given:
-            _stop(say(NAMED_TWICE(name=name.strip()), locale))
+            stop(say(NAMED_TWICE(name=name.strip()), locale))
         given[name.strip()] = [part.strip() for part in value.split(",")] if name.strip() in lists else value.strip()
     return given
 
@@ -197,11 +143,11 @@ def _plain(cell: Any) -> Any:
     return cell.code if isinstance(cell, CellError) else cell
 
 
-@commands.command(name="list", help=_help(HELP_LIST))
-@_language_option
+@click.command(name="list", help=said_in_help(HELP_LIST))
+@language_option
 def list_kpis() -> None:
     """The catalogue."""
-    with _one_clear_line() as locale:
+    with one_clear_line() as locale:
         category = None
         for spec in KPIS.values():
             if spec.category != category:
@@ -211,35 +157,35 @@ def list_kpis() -> None:
             click.echo(f"      {say(spec.tooltip, locale)}")
 
 
-@commands.command(help=_help(HELP_SHOW))
+@click.command(help=said_in_help(HELP_SHOW))
 @click.argument("kpi")
-@_language_option
+@language_option
 def show(kpi: str) -> None:
     """One function in full."""
-    with _one_clear_line() as locale:
+    with one_clear_line() as locale:
         try:
             spec = find(kpi)
         except CellError as error:
-            _stop(say(error.reason, locale))
+            stop(say(error.reason, locale))
         for line in _described(spec, locale):
             click.echo(line)
 
 
-@commands.command(help=_help(HELP_DEMO))
+@click.command(help=said_in_help(HELP_DEMO))
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("kpi_demo"))
-@_language_option
+@language_option
 def demo(folder: Path) -> None:
     """The sales funnel workbook with example data."""
-    with _one_clear_line() as locale, _extra("templates", "headless"):
+    with one_clear_line() as locale, extra("templates", "headless"):
         from kpi_udfs.workbooks import build, recipes
 
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = _free_name(folder / "sales_funnel.xlsx")
-            with _progress(say(CALCULATING, locale)):
+            with progress(say(CALCULATING, locale)):
                 cells = build(recipes()["sales_funnel"], path)
         except OSError as error:
-            _stop(say(CANT_WRITE(folder=folder, reason=error.strerror or error), locale))
+            stop(say(CANT_WRITE(folder=folder, reason=error.strerror or error), locale))
     _print_funnel(cells, locale)
     names = tuple(f"={spec.name}(" for spec in KPIS.values() if spec.name != "KPI_EXPLAIN")
     _print_cells([cell for cell in cells if cell.errors or cell.formula.startswith(names)], locale)
@@ -252,54 +198,15 @@ def demo(folder: Path) -> None:
 
 
 def _calculate(book: Path, sheet: str | None, locale: str | None) -> list[FormulaCell]:
-    with _extra("headless"):
+    with extra("headless"):
         from kpi_udfs.hosts.headless import Workbook
-    with _progress(say(READING(file=book.name), locale)) as update:
+    with progress(say(READING(file=book.name), locale)) as update:
         workbook = Workbook(book, locale)
         if sheet is not None:
             workbook.check_sheet(sheet)
         update(say(CALCULATING, locale), 0, 1)
         cells = workbook.calculate(lambda done, of: update(say(CALCULATING, locale), done, of))
     return [cell for cell in cells if sheet in (None, cell.sheet)]
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A progress line on a terminal; nothing where output is not read by a person."""
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda what, done, of: progress.update(task, description=what, completed=done, total=of)
-
-
-@contextmanager
-def _one_clear_line() -> Iterator[str | None]:
-    """Whatever goes wrong inside is said in a line, with exit code 2; gives the language."""
-    try:
-        yield settings.current().language
-    except KpiUdfsError as error:
-        _stop(str(error))
-
-
-@contextmanager
-def _extra(*names: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("kpi_udfs"):
-            raise
-        _stop(say(NEEDS_EXTRA(extra=",".join(names)), _configured()))
-
-
-def _stop(line: str) -> NoReturn:
-    click.echo(f"kpi-udfs: {line}", err=True)
-    sys.exit(2)
 
 
 def _free_name(path: Path) -> Path:
