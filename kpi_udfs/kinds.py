@@ -156,7 +156,7 @@ class TableData:
 
     ``below`` are the raw rows below the header row, the first of them row number ``first`` of the
     user's range; rows that are blank all over are among them. ``native``: a data frame or a file,
-    which has no cells here.
+    which has no cells here. ``part``: these are some rows of a larger table.
     """
 
     headers: tuple[str, ...]
@@ -164,6 +164,7 @@ class TableData:
     below: Sequence[Sequence[Any]] = ()
     first: int = 2
     native: NativeTable | None = None
+    part: bool = False
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def _at(table: RuleTable, places: Sequence[int]) -> TableData:
     assert numbers is not None
     wide = len(data.headers)
     rows = [data.below[numbers[place] - data.first] for place in places]
-    return replace(data, below=[[*row[:wide], *[None] * (wide - len(row))] for row in rows])
+    return replace(data, below=[[*row[:wide], *[None] * (wide - len(row))] for row in rows], part=True)
 
 
 def _fetched(table: RuleTable, frame: Any) -> TableData:
@@ -221,6 +221,5 @@ def _fetched(table: RuleTable, frame: Any) -> TableData:
     assert native is not None
     few = TableData(native.headers, native=NativeTable(frame, native.headers, native.lazy))
     columns = as_cells(few, range(len(native.headers)), table.context)
-    return TableData(
-        native.headers, native.headers, [list(row) for row in zip(*(c.flat for c in columns), strict=True)]
-    )
+    rows = [list(row) for row in zip(*(column.flat for column in columns), strict=True)]
+    return TableData(native.headers, native.headers, rows, part=True)

@@ -177,7 +177,8 @@ def _refuse_flags(table: RuleTable, index: int, test: Test) -> None:
         flags = table.data.native.frame.collect_schema()[header] == nw.Boolean
     else:
         labels = table.read(index, "text").labels or ()
-        flags = len(labels) <= len(_FLAG_LABELS) and set() < set(labels) - {""} < _FLAG_LABELS
+        few = len(labels) <= len(_FLAG_LABELS) and not table.data.part  # some rows don't tell what the others hold
+        flags = few and set() < set(labels) - {""} < _FLAG_LABELS
     if flags and not {"true", "false"} & set(map(comparable, test.written.split(", "))):
         facts = {"column": header, "field": test.operator, "place": f"{test.place.file}:{test.place.line}"}
         raise CellError.value(YES_NO_COLUMN(**facts, content=test.written))
