@@ -19,6 +19,8 @@ import kpi_udfs
 from kpi_udfs import ConfigError
 from kpi_udfs.rules.files import load_text
 
+pytestmark = pytest.mark.thorough
+
 #: Cells need no table of their own.
 NO_ENGINES = Engines(Path())
 #: Made one after the other until one of them is not refused.

@@ -26,6 +26,8 @@ from kpi_udfs.rules.contradictions import (
 from kpi_udfs.rules.model import Condition, EventTest, Group, Operand, Place
 from kpi_udfs.rules.model import Test as Question  # pytest takes what is called Test for one of its own
 
+pytestmark = pytest.mark.thorough
+
 TODAY = date(2026, 6, 15)
 DAYS = [TODAY + timedelta(days) for days in (-40, -9, -4, -3, 0, 2)]
 #: None: a blank cell. What is no number is one that can't be read as one, and no day either.

@@ -18,6 +18,8 @@ from kpi_udfs.rules import files
 from kpi_udfs.rules.format import OPERATORS, RULE, STAGE
 from kpi_udfs.rules.model import RuleSet
 
+pytestmark = pytest.mark.thorough
+
 CHUNKS, EACH = 40, 250
 NAME = "f.yaml"
 SOURCES = [SKETCH, SKETCH, SKETCH, EVERYTHING, SIMPLE]

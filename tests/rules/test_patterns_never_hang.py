@@ -13,6 +13,8 @@ import pytest
 from kpi_udfs.rules import automata
 from kpi_udfs.rules.patterns import Pattern, PatternRefused, lowered, read_pattern
 
+pytestmark = pytest.mark.thorough
+
 #: Published patterns that hang engines which backtrack, some of them shortened, and the text that does
 #: it: how it begins, what is repeated, and how it ends.
 HANGS: list[tuple[str, str, tuple[str, str, str]]] = [
