@@ -36,9 +36,13 @@ searched = settings(
 )
 #: A KPI that counts tables takes its time, and several promises search it.
 searched_less = settings(searched, max_examples=40)
+#: Rules and two tables take longer still, and have random tests of their own (tests/rules).
+searched_least = settings(searched, max_examples=12)
 
 
 def searched_for(spec: KpiSpec) -> settings:
+    if spec.category == "qualification":
+        return searched_least
     return searched_less if spec.gives_block else searched
 
 

@@ -178,6 +178,7 @@ def made_true(case: Case, changes: Sequence[Any], row: int, day: int | None) -> 
     return leads, events
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("who", "seeds"), [("pandas", range(3)), ("polars", range(20, 28))])
 def test_lines_add_up(who: str, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
     counting_on(who, monkeypatch)
@@ -191,6 +192,7 @@ def test_lines_add_up(who: str, seeds: range, monkeypatch: pytest.MonkeyPatch) -
             check_rules(case, answer, row, name, day)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("who", ["pandas", "polars", "duckdb"])
 @pytest.mark.parametrize("seed", range(1000, 1012))
 def test_lines_add_up_in_tables(seed: int, who: str, engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +208,7 @@ def test_lines_add_up_in_tables(seed: int, who: str, engines: Engines, monkeypat
         check_ways(case, found, row)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("who", "seeds"), [("pandas", range(100, 105)), ("polars", range(130, 140))])
 def test_what_is_missing_makes_it_an_mql(who: str, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
     counting_on(who, monkeypatch)
