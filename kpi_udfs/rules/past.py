@@ -89,7 +89,7 @@ def _states(
     kept = 1.0 if version.mql and version.mql.sticky else 0.0
     states = staged(frame, version, None, past=False)
     states = states.select("row", "moment", "now", "sql_now", "suppressed", sticky=nw.lit(kept))
-    return in_memory(states).lazy() if prepared.keys.labels is not None else states
+    return in_memory(states).lazy()  # it is looked at twice; rules that look back never stay a query
 
 
 def _between(known: nw.LazyFrame[Any], hopeful: nw.LazyFrame[Any], ends: int) -> nw.LazyFrame[Any]:
