@@ -562,7 +562,7 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     """Day numbers of a column of dates, None for blanks."""
     unclear: list[str] = []
     # Serials after February 1900 in the usual date system need no second look; the rest does.
-    first = math.inf if context.date1904 or context.com else 61
+    first = math.inf if context.date1904 else 61
     shift = _EPOCH_1900 - 1
     days = [
         int(cell) + shift
@@ -759,7 +759,7 @@ def read_day_column(cells: Range, context: Context, notes: list[Sentence]) -> Co
     """Day numbers; a column of nothing but serials in our time is read at once."""
     from kpi_udfs.tables.frames import plain_numbers
 
-    if not (context.date1904 or context.com):
+    if not context.date1904:
         serials = plain_numbers(cells.flat)
         if serials is not None and _in_our_time(serials):
             import numpy as np

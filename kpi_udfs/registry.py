@@ -24,17 +24,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Longer help is cut by Excel's function wizard.
 MAX_HELP = 255
 
+#: The words that VBA keeps for itself ([MS-VBAL] 3.3.5.2), and those that begin a statement or mean something in one.
 _VBA_WORDS = frozenset(
-    """abs and any array as attribute base binary boolean byref byte byval call case cbool cbyte
-    ccur cdate cdbl chdir cint clng close compare const csng cstr currency cvar cverr date debug
-    decimal declare defbool defbyte defcur defdate defdbl defint deflng defobj defsng defstr defvar
-    dim do doevents double each else elseif empty end enddo endif enum eqv erase error event exit
-    explicit false fix for friend function get global gosub goto if imp implements in input int
-    integer is let lib like line lock long longlong longptr loop lset me mid mod module name new
-    next not nothing null object on open option optional or output paramarray preserve print private
-    property ptrsafe public put raiseevent random randomize read redim rem resume return rset seek
-    select set sgn shared single spc static step stop string sub tab text then time to true type
-    typeof ubound unlock until variant vb_name wend while width with withevents write xor""".split()
+    """abs access addressof alias and any append array as attribute base binary boolean byref byte byval call case cbool
+    cbyte ccur cdate cdbl cdec cdecl chdir cint circle clng clnglng clngptr close compare const csng cstr currency cvar
+    cverr database date debug decimal declare defbool defbyte defcur defdate defdbl defdec defint deflng deflnglng
+    deflngptr defobj defsng defstr defvar dim do doevents double each else elseif empty end enddo endif enum eqv erase
+    error event exit explicit false fix for friend function get global gosub goto if imp implements in input inputb int
+    integer is lbound len lenb let lib like line lineinput lock long longlong longptr loop lset me mid midb mod module
+    name new next not nothing null object on open option optional or output paramarray preserve print private property
+    pset ptrsafe public put raiseevent random randomize read redim rem reset resume return rset scale seek select set
+    sgn shared single spc static step stop string sub tab text then time to true type typeof ubound unlock until variant
+    wend while width with withevents write xor""".split()
 )
 #: Names that xlwings' generated VBA uses for itself.
 _XLWINGS_NAMES = frozenset({"k", "failed", "argsarray", "caller"})
@@ -172,6 +173,8 @@ def _spec(function: Callable[..., Any], shows: Kind, told: Mapping[str, str], ex
     name = function.__name__.upper()
     if len(name) < 3 or _CELL_ADDRESS.fullmatch(name):
         raise DeclarationError(f"{name} is too short or reads as a cell address")
+    if name.casefold() in _VBA_WORDS:
+        raise DeclarationError(f"{name} is a word of VBA's own")
     paragraphs = inspect.getdoc(function) or ""
     tooltip, _, rest = paragraphs.partition("\n\n")
     definition = " ".join(rest.partition("\n\n")[0].split())
@@ -208,7 +211,9 @@ def _spec(function: Callable[..., Any], shows: Kind, told: Mapping[str, str], ex
 def _param(kpi_name: str, parameter: inspect.Parameter, hint: Any) -> Param:
     name = parameter.name
     where = f"{kpi_name}, argument {name}"
-    if name.casefold() in _VBA_WORDS | _XLWINGS_NAMES or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    # A function's own name is a variable inside it.
+    taken = _VBA_WORDS | _XLWINGS_NAMES | {kpi_name.casefold()}
+    if name in taken or name.startswith("vb_") or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise DeclarationError(f"{where}: the name can't be used in VBA")
     if get_origin(hint) is not Annotated:
         raise DeclarationError(f"{where}: write Annotated[kind, help]")

@@ -186,7 +186,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, book: Path) -
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "kpi-udfs: this needs the extra headless: pip install 'kpi_udfs[headless]'\n"
+    assert done.stderr == 'kpi-udfs: this needs the extra headless: pip install "kpi_udfs[headless]"\n'
 
 
 def test_equal_explanations_of_different_calls_stand_twice(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from itertools import filterfalse
+from keyword import iskeyword
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -79,13 +81,34 @@ def test_what_is_told_becomes_texts_in_the_order_of_the_page() -> None:
     assert (spec.formula.english, spec.edges.english) == ("spend", "No spend: 0.")
 
 
-@pytest.mark.parametrize("name", ["end", "type", "date", "next", "to", "currency", "k", "failed", "caller", "Größe"])
+#: [MS-VBAL] 3.3.5.2, heading by heading; the words for attributes all begin with vb_.
+RESERVED_IN_VBA = """
+    call case close const declare defbool defbyte defcur defdate defdbl defint deflng deflnglng deflngptr defobj defsng
+    defstr defvar dim do else elseif end endif enum erase event exit for friend function get global gosub goto if
+    implements input let lock loop lset next on open option print private public put raiseevent redim resume return rset
+    seek select set static stop sub type unlock wend while with write rem any as byref byval each in new shared until
+    withevents optional paramarray preserve spc tab then to addressof and eqv imp is like mod not or typeof xor abs cbool
+    cbyte ccur cdate cdbl cdec cint clng clnglng clngptr csng cstr cvar cverr date debug doevents fix int len lenb me
+    pset scale sgn string array circle inputb lbound ubound boolean byte currency double integer long longlong longptr
+    single variant true false nothing empty null attribute lineinput cdecl decimal defdec vb_name vb_ext_key
+""".split()
+
+
+@pytest.mark.parametrize(
+    "name", [*filterfalse(iskeyword, RESERVED_IN_VBA), "k", "failed", "caller", "some_kpi", "Größe"]
+)
 def test_argument_names_that_vba_refuses(name: str) -> None:
     source = f"def function({name}: Annotated[Money, 'Help.']) -> Measure: ..."
     space: dict[str, Any] = {"Annotated": Annotated, "Money": Money, "Measure": Measure}
     exec(source, space)
     with pytest.raises(DeclarationError, match="can't be used in VBA"):
         declare(space["function"])
+
+
+@pytest.mark.parametrize("name", ["scale", "lbound", "currency"])
+def test_function_names_that_vba_refuses(name: str) -> None:
+    with pytest.raises(DeclarationError, match="a word of VBA's own"):
+        declare(good, name=name)
 
 
 def test_examples_use_every_option_and_choice() -> None:

@@ -16,7 +16,7 @@ from kpi_udfs.errors import ConfigError, KpiUdfsError
 from kpi_udfs.kpis.about import UNKNOWN_LANGUAGE
 from kpi_udfs.messages import Text, say, text
 
-NEEDS_EXTRA = text("cli.needs_extra", "this needs the extra {extra}: pip install 'kpi_udfs[{extra}]'")
+NEEDS_EXTRA = text("cli.needs_extra", 'this needs the extra {extra}: pip install "kpi_udfs[{extra}]"')
 READING = text("cli.reading", "Reading {file}")
 CALCULATING = text("cli.calculating", "Calculating")
 CANT_WRITE = text("cli.cant_write", "{folder}: nothing can be written there: {reason}")

@@ -8,10 +8,12 @@ ranges, all of them work.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 import formualizer
+
+from kpi_udfs.registry import KPIS
 
 _PREFIXES = re.compile(r"_xlfn\.|_xlws\.|_xlpm\.|_xldudf_", re.IGNORECASE)
 _WHOLE_COLUMNS = re.compile(r"(?P<sheet>(?:'(?:[^']|'')+'|[^'!]+)!)?\$?(?P<a>[A-Z]{1,3}):\$?(?P<b>[A-Z]{1,3})")
@@ -53,9 +55,26 @@ def links_elsewhere(formula: str) -> bool:
     return _LINK.search(formula) is not None
 
 
+#: Excel stores a function of an add-in with a link to the add-in's file, as a number or, on a computer
+#: where the file lies elsewhere, as its path.
+_ADD_IN = re.compile(
+    rf"(?:\[\d+\]|(?:'(?:[^'!(]|'')*)?\bkpi_udfs\.xlam'?)!(?=(?:{'|'.join(KPIS)})\s*\()", re.IGNORECASE
+)
+
+
 def plain(formula: str) -> str:
-    """The formula without the prefixes of the file format."""
-    return _PREFIXES.sub("", formula)
+    """The formula without the prefixes of the file format, and without the way to our own add-in."""
+    return _ADD_IN.sub("", _PREFIXES.sub("", formula))
+
+
+def prefixed(formula: str, names: Container[str], prefix: str) -> str:
+    """The formula with ``prefix`` before each call of a function among ``names``, as files store it."""
+    for token in reversed(formualizer.tokenize(formula).tokens()):
+        name = _function(token)
+        if name in names:
+            start, end = _span(token, formula)
+            formula = f"{formula[:start]}{prefix}{name}({formula[end:]}"
+    return formula
 
 
 @dataclass(frozen=True)

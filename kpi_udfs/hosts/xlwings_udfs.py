@@ -12,12 +12,15 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from itertools import repeat
+from operator import contains
 from typing import Any
 
 import xlwings as xw
 
 from kpi_udfs import calls, settings
 from kpi_udfs.errors import DIV0, NA, NUM, VALUE, CellError, ConfigError
+from kpi_udfs.hosts.mistakes import write_down
 from kpi_udfs.messages import say
 from kpi_udfs.registry import KPIS, KpiSpec
 
@@ -28,9 +31,34 @@ THROUGH_COM = sys.platform == "win32" and os.environ.get("XLWINGS_ON_SERVER") !=
 _RETURNABLE = frozenset({DIV0, NA, VALUE, NUM, "#NAME?", "#NULL!", "#REF!"})
 
 
+def _jsnull() -> Any:
+    """What newer Pyodides make of a blank cell, JavaScript's null; None where it arrives as None."""
+    try:
+        from pyodide.ffi import jsnull  # type: ignore[import-not-found]
+    except ImportError:
+        return None
+    return jsnull
+
+
+_JSNULL = _jsnull()
+
+
+def _with_none(cells: Any) -> Any:
+    """The cells, blanks as None."""
+    if not isinstance(cells, list):
+        return None if cells is _JSNULL else cells
+    if not cells or not isinstance(cells[0], list):  # a row of cells arrives flat
+        return [None if cell is _JSNULL else cell for cell in cells]
+    if not any(map(contains, cells, repeat(_JSNULL))):
+        return cells
+    return [[None if cell is _JSNULL else cell for cell in row] if _JSNULL in row else row for row in cells]
+
+
 def _udf(spec: KpiSpec, locale: str | None) -> Callable[..., Any]:
     def udf(*arguments: Any) -> Any:
         context = calls.context_now(com=THROUGH_COM)
+        if _JSNULL is not None:
+            arguments = tuple(map(_with_none, arguments))
         return pack(calls.call(spec, arguments, context))
 
     parameters = [
@@ -54,14 +82,14 @@ def _udf(spec: KpiSpec, locale: str | None) -> Callable[..., Any]:
     return xw.func(category="KPI")(xw.ret("raw")(udf))  # type: ignore[no-any-return]
 
 
-def pack(value: Any) -> Any:
-    """A result as Excel takes it: built-in types only, errors as their text.
+def pack(value: Any) -> list[list[Any]]:
+    """A result as Excel takes it: rows of built-in types, errors as their text.
 
-    Office.js declares every function's result a matrix, so a single value is a row of one there.
+    Office.js declares every function's result a matrix, and xlwings' COM server counts rows before it
+    hands over a single value as such.
     """
-    if isinstance(value, list):
-        return [[_cell(cell) for cell in row] for row in value]
-    return _cell(value) if THROUGH_COM else [[_cell(value)]]
+    rows = value if isinstance(value, list) else [[value]]
+    return [[_cell(cell) for cell in row] for row in rows]
 
 
 def _cell(value: Any) -> Any:
@@ -76,6 +104,9 @@ def _locale() -> str | None:
     except ConfigError:
         return None  # the functions themselves will say what is wrong
 
+
+if THROUGH_COM:
+    write_down()  # Excel starts Python without a console
 
 globals().update({spec.name: _udf(spec, _locale()) for spec in KPIS.values()})
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from typing import Annotated, Any
 
 from kpi_udfs import calls
-from kpi_udfs.cells import Context
+from kpi_udfs.cells import Context, Range
 from kpi_udfs.errors import VALUE, CellError
 from kpi_udfs.kinds import TEXT, Cells, Word
-from kpi_udfs.messages import language_of, say, text
+from kpi_udfs.messages import Sentence, language_of, say, text
 from kpi_udfs.registry import KPIS, Example, KpiSpec, Measure, kpi
 
 UNKNOWN_KPI = text("about.unknown_kpi", 'There is no KPI "{name}".')
@@ -17,6 +20,11 @@ UNKNOWN_LANGUAGE = text(
     "about.unknown_language", '"{language}" is no language. Write for example en, de, fr, it or id.'
 )
 DEFINITION = text("about.definition", "{signature}: {tooltip} {definition}")
+FOUR_PLACES = text(
+    "about.four_places",
+    "{argument} has cells with a currency format, which Excel hands over with four decimal places this way. The kpi_udfs "
+    "add-in and its workbooks hand over all places.",
+)
 VERSION = text("about.version", "kpi_udfs {version}, configuration {fingerprint}")
 
 
@@ -61,7 +69,19 @@ def kpi_explain(
     Shapes: a name, then any cells. Errors: ``#VALUE!`` for an unknown name; an error of the
     explained KPI is told in words. Source: this package.
     """
-    return Measure(calls.answer(find(kpi), arguments, context).explanation)
+    answer = calls.answer(find(kpi), arguments, context)
+    return Measure(replace(answer, notes=(*answer.notes, *_four_places(answer.spec, arguments, context))).explanation)
+
+
+def _four_places(spec: KpiSpec, arguments: Sequence[Any], context: Context) -> list[Sentence]:
+    """Which arguments came with four decimal places only; looked at here, as explaining alone needs it."""
+    if not context.com:
+        return []
+    return [
+        FOUR_PLACES(argument=param.name)
+        for param, raw in zip(spec.params, arguments, strict=False)
+        if any(type(cell) is Decimal for cell in Range(raw, param.name).flat)
+    ]
 
 
 @kpi(

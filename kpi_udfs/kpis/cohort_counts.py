@@ -108,6 +108,10 @@ def _with_period(frame: nw.LazyFrame[Any], period: str) -> nw.LazyFrame[Any]:
     )
 
 
+#: The calendar's last: no day follows it, but its month is over.
+LAST_DAY = date.max.toordinal()
+
+
 def period_of(day: int, period: str) -> int:
     """The same for one day number."""
     if period == "week":

@@ -141,7 +141,7 @@ def retention_cohorts(
     without any purchase, ``#VALUE!`` for a date that can't be read. Source: common field definition
     (calendar cohorts, bounded retention).
     """
-    from kpi_udfs.kpis.cohort_counts import count_cohorts, first_day, period_name, period_of
+    from kpi_udfs.kpis.cohort_counts import LAST_DAY, count_cohorts, first_day, period_name, period_of
 
     counted = count_cohorts(customers, dates, groups, period, as_of)
     if counted is None:
@@ -154,7 +154,7 @@ def retention_cohorts(
         days = {"first": as_date(counted.first), "as_of": as_date(counted.as_of)}
         raise CellError.num(TOO_MANY(**days, periods=last - begin + 1))
     width = max(last - cohort for _, cohort in counted.sizes) + 1
-    running = first_day(last + 1, period) - 1 > counted.as_of
+    running = counted.as_of < LAST_DAY and period_of(counted.as_of + 1, period) == last
     names = [say(PERIODS[period](n=n), language) for n in range(width)]
     header = [*([GROUP] if groups else []), COHORT, CUSTOMERS, RUNNING]
     rows: list[list[Any]] = [[*(say(caption, language) for caption in header), *names]]

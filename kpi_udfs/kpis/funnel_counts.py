@@ -34,58 +34,80 @@ def count_stages(
 ) -> StageCounts:
     """Count who is in which stage."""
     frame = together(group=by.column if by else None, **{f"stage_{i}": stage.column for i, stage in enumerate(stages)})
-    if by is None:
-        frame = frame.with_columns(group=nw.lit(0))
+    # Without groups, counting by one is work for nothing.
+    group = ["group"] if by else []
     steps = [i for i in range(1, len(stages)) if stages[i].dated and stages[i - 1].dated]
     gap = {i: nw.col(f"stage_{i}") - nw.col(f"stage_{i - 1}") for i in steps}
     reached = [
         ~nw.col(f"stage_{i}").is_null() if stage.dated else nw.col(f"stage_{i}") == 1 for i, stage in enumerate(stages)
     ]
-    counts = rows_of(
-        frame.select(
-            "group",
-            *(one_if(_inside(i, reached, gap, policy)).alias(f"in_{i}") for i in range(len(stages))),
-            none=one_if(~nw.any_horizontal(*reached, ignore_nulls=True)),
-        )
-        .group_by("group")
-        .agg(nw.all().sum())
-    )
+    if policy == "furthest":
+        counts = _by_furthest(frame, group, reached)
+    else:
+        inside = [_inside(i, reached, gap, policy) for i in range(len(stages))]
+        counts = _one_by_one(frame, group, inside, ~nw.any_horizontal(*reached, ignore_nulls=True))
     gaps: dict[Any, dict[int, Counter[float]]] = {}
     backwards = 0
     for i in steps:
-        taken = frame.select("group", days=gap[i]).filter(~nw.col("days").is_null())
-        for row in rows_of(taken.group_by("group", "days").agg(nw.len().alias("rows"))):
+        taken = frame.select(*group, days=gap[i]).filter(~nw.col("days").is_null())
+        for row in rows_of(taken.group_by(*group, "days").agg(nw.len().alias("rows"))):
             if row["days"] >= 0:
-                gaps.setdefault(row["group"], {}).setdefault(i, Counter())[row["days"]] = row["rows"]
+                gaps.setdefault(row.get("group"), {}).setdefault(i, Counter())[row["days"]] = row["rows"]
             else:
                 backwards += row["rows"]
     groups = [
         (
-            by.column.label(row["group"]) if by else "",
-            [
-                (stage.name, int(row[f"in_{i}"]), _median(gaps.get(row["group"], {}).get(i)))
-                for i, stage in enumerate(stages)
-            ],
+            by.column.label(key) if by else "",
+            [(stage.name, counts[key].inside[i], _median(gaps.get(key, {}).get(i))) for i, stage in enumerate(stages)],
         )
-        for row in counts
+        for key in counts
     ]
     nobody: list[tuple[str, int, float | None]] = [(stage.name, 0, None) for stage in stages]
     groups.sort(key=lambda group: group[0])
-    return StageCounts(groups or [("", nobody)], sum(int(row["none"]) for row in counts), backwards)
+    return StageCounts(groups or [("", nobody)], sum(counted.none for counted in counts.values()), backwards)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """How many rows of a group are in each stage, and how many in none."""
+
+    inside: list[int]
+    none: int = 0
+
+
+def _by_furthest(frame: nw.LazyFrame[Any], group: list[str], reached: list[nw.Expr]) -> dict[Any, _Counted]:
+    """A row counts in its furthest stage and all before: one look at each row tells which that is."""
+    furthest: nw.Expr = nw.lit(0)
+    for place, there in enumerate(reached, 1):
+        furthest = nw.when(there).then(place).otherwise(furthest)
+    counts: dict[Any, _Counted] = {}
+    taken = frame.select(*group, furthest=furthest).group_by(*group, "furthest").agg(nw.len().alias("rows"))
+    for row in rows_of(taken):
+        counted = counts.setdefault(row.get("group"), _Counted([0] * len(reached)))
+        counted.none += row["rows"] if row["furthest"] == 0 else 0
+        for place in range(int(row["furthest"])):
+            counted.inside[place] += row["rows"]
+    return counts
+
+
+def _one_by_one(
+    frame: nw.LazyFrame[Any], group: list[str], inside: list[nw.Expr], none: nw.Expr
+) -> dict[Any, _Counted]:
+    """Each stage has a condition of its own."""
+    told = {f"in_{i}": one_if(condition) for i, condition in enumerate(inside)}
+    rows = frame.select(*group, **told, none=one_if(none))
+    found = rows_of(rows.group_by(group).agg(nw.all().sum()) if group else rows.select(nw.all().sum()))
+    return {row.get("group"): _Counted([int(row[name] or 0) for name in told], int(row["none"] or 0)) for row in found}
 
 
 def _median(days: Counter[float] | None) -> float | None:
     return quantile(days, 0.5) if days else None
 
 
-def _inside(
-    index: int, reached: list[nw.Expr], gap: dict[int, nw.Expr], policy: Literal["furthest", "strict", "any"]
-) -> nw.Expr:
+def _inside(index: int, reached: list[nw.Expr], gap: dict[int, nw.Expr], policy: Literal["strict", "any"]) -> nw.Expr:
     """Whether a row counts in the stage."""
     if policy == "any":
         return reached[index]
-    if policy == "furthest":
-        return nw.any_horizontal(*reached[index:], ignore_nulls=True)
     # In order: a step back in time leaves the strict funnel; the same day does not.
     in_order = [gap[i].is_null() | (gap[i] >= 0) for i in range(1, index + 1) if i in gap]
     return nw.all_horizontal(*reached[: index + 1], *in_order, ignore_nulls=True)

@@ -177,17 +177,21 @@ def revenue(
         raise CellError.value(DATES_NEEDED())
     if from_date is not None and to_date is not None and to_date < from_date:
         raise CellError.num(UPSIDE_DOWN(first=as_date(from_date), last=as_date(to_date)))
-    rows = list(enumerate(amounts.parts))
     said: list[Sentence] = []
-    if outcomes is not None:
-        same_length(amounts=amounts.parts, outcomes=outcomes.cells)
-        won = [(row, part) for row, part in rows if outcomes.each[row] == "won"]
-        said.append(REVENUE_WON(rows=sum(part is not None for _, part in rows) - sum(p is not None for _, p in won)))
-        rows = won
-    if dates is not None:
-        same_length(amounts=amounts.parts, dates=dates)
-        rows = _within(rows, dates, from_date, to_date, said)
-    counted = [part for _, part in rows if part is not None]
+    chosen = amounts.parts
+    if outcomes is not None or dates is not None:
+        rows = list(enumerate(amounts.parts))
+        if outcomes is not None:
+            same_length(amounts=amounts.parts, outcomes=outcomes.cells)
+            won = [(row, part) for row, part in rows if outcomes.each[row] == "won"]
+            left_out = sum(part is not None for _, part in rows) - sum(part is not None for _, part in won)
+            said.append(REVENUE_WON(rows=left_out))
+            rows = won
+        if dates is not None:
+            same_length(amounts=amounts.parts, dates=dates)
+            rows = _within(rows, dates, from_date, to_date, said)
+        chosen = [part for _, part in rows]
+    counted = [part for part in chosen if part is not None]
     if not counted:
         raise CellError.na(NO_AMOUNT())
     return Measure(fsum(counted), (REVENUE_WORKING(rows=len(counted)), *said), (), amounts.currency)

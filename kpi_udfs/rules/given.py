@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PureWindowsPath
 from typing import Any
 
 from kpi_udfs import cells
@@ -41,7 +42,8 @@ def given_rules(raw: Any, context: Context) -> RuleSet:
 
 
 def _of_file(name: str, context: Context) -> RuleSet:
-    if name.startswith(("\\\\", "//")) or "://" in name:
+    # Windows takes either slash, also mixed, for the beginning of a network address.
+    if PureWindowsPath(name).drive.startswith("\\\\") or name.replace("\\", "/").startswith("//") or "://" in name:
         raise CellError.value(FAR_AWAY(name=name[:60]))
     try:
         found = files.find(name, context.folder)

@@ -91,4 +91,4 @@ def flag_or_day(raw: RawColumn, name: str, context: Context, notes: list[Sentenc
 def _begins_with_a_serial(flat: Sequence[object]) -> bool:
     """Whether the first filled cell is a number no flag can be: spares a look at all the others."""
     first = next((cell for cell in flat if cell is not None and cell != ""), None)
-    return type(first) is float and first > 1
+    return isinstance(first, int | float) and first > 1

@@ -58,6 +58,19 @@ def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "way",
+    ["[1]!", "_xldudf_", "'C:\\Users\\Zoë\\XLSTART\\kpi_udfs.xlam'!", "kpi_udfs.xlam!", "[2]!"],
+)
+def test_functions_saved_by_excel_are_ours_whatever_the_way_to_them(book: Any, way: str) -> None:
+    book.sheet.write_formula("A1", f"={way}WIN_RATIO('Deal''s list'!B2:B4)+{way}COST_PER_LEAD(10,5)")
+    book.sheet.write_formula("A2", f"={way}OTHER(1)", None, 7)
+    cells = book.done()
+    assert cells["KPIs!A1"].value == 2.5
+    assert not cells["KPIs!A1"].linked
+    assert cells["KPIs!A2"].value != 2.5
+
+
+@pytest.mark.parametrize(
     ("formula", "value"),
     [
         ("=WIN_RATIO(Deals[Stage '[1']])", 0.5),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import OfficeJs, need_officejs
@@ -78,16 +77,31 @@ def test_tooltips_in_the_configured_language(tmp_path: Path) -> None:
     assert done.stdout.strip() == f"{say(spec.tooltip, 'de')} | {say(spec.params[0].help, 'de')}"
 
 
-@pytest.mark.parametrize(("com", "expected"), [(True, 30.0), (False, [[30.0]])])
-def test_what_excel_gets_back(monkeypatch: pytest.MonkeyPatch, com: bool, expected: Any) -> None:
+@pytest.mark.parametrize("com", [True, False])
+def test_what_excel_gets_back(monkeypatch: pytest.MonkeyPatch, com: bool) -> None:
     monkeypatch.setattr(xlwings_udfs, "THROUGH_COM", com)
-    assert getattr(xlwings_udfs, "COST_PER_LEAD")(1200.0, 40.0) == expected  # noqa: B009 (made at import)
+    assert getattr(xlwings_udfs, "COST_PER_LEAD")(1200.0, 40.0) == [[30.0]]  # noqa: B009 (made at import)
 
 
 def test_error_codes_that_excel_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xlwings_udfs, "THROUGH_COM", True)
     cost_per_lead = getattr(xlwings_udfs, "COST_PER_LEAD")  # noqa: B009
-    assert cost_per_lead(5.0, 0.0) == "#DIV/0!"
-    assert cost_per_lead(((-2146826246,), (1.0,)), 5.0) == "#N/A"
-    assert cost_per_lead(((-2146826243,), (1.0,)), 5.0) == "#VALUE!"  # #SPILL!, which can't be returned
-    assert cost_per_lead(((None,), (1.0,)), -2147352572) == "#VALUE!"
+    assert cost_per_lead(5.0, 0.0) == [["#DIV/0!"]]
+    assert cost_per_lead(((-2146826246,), (1.0,)), 5.0) == [["#N/A"]]
+    assert cost_per_lead(((-2146826243,), (1.0,)), 5.0) == [["#VALUE!"]]  # #SPILL!, which can't be returned
+    assert cost_per_lead(((None,), (1.0,)), -2147352572) == [["#VALUE!"]]
+
+
+def test_blanks_of_newer_pyodides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There JavaScript's null, which a blank cell of a range is, is an object of its own."""
+    null = object()
+    monkeypatch.setattr(xlwings_udfs, "_JSNULL", null)
+    monkeypatch.setattr(xlwings_udfs, "THROUGH_COM", False)
+    cost_per_lead = getattr(xlwings_udfs, "COST_PER_LEAD")  # noqa: B009
+    assert cost_per_lead([[60.0], [null]], [["a"], [null], ["b"]]) == [[30.0]]
+    assert cost_per_lead([60.0, null], 2) == [[30.0]]
+    assert cost_per_lead(null, 2) == [[0.0]]
+    rows = [["lead", "won"], [46000, null], [46001, 46011]]
+    funnel = getattr(xlwings_udfs, "FUNNEL")  # noqa: B009
+    assert [row[1] for row in funnel(rows)] == ["Count", 2, 1]
+    assert rows[1][1] is null

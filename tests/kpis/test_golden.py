@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import formualizer
@@ -542,3 +543,12 @@ def test_a_blank_price_is_no_silent_zero() -> None:
         ("CUSTOMER_LIFETIME_VALUE", [50, None, 0.05], "purchases"),
     ]:
         assert explain(kpi, *cells).startswith(f"#N/A: {name} is blank or 0, so there is nothing to multiply.")
+
+
+@pytest.mark.parametrize("period", ["month", "quarter", "year", "week"])
+def test_cohorts_at_the_end_of_the_calendar(period: str) -> None:
+    """No day follows 31 December 9999: whatever period it lies in, none is running."""
+    days = [date(9999, 12, 1), date(9999, 12, 31)]
+    rows = evaluate("RETENTION_COHORTS", ["a", "a"], days, None, period, None, date(9999, 12, 31))
+    assert rows[1][1] == 1
+    assert rows[1][2] == ""

@@ -350,7 +350,7 @@ class TestOddInputs:
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert done.returncode == 2
-        assert done.stderr == "kpi-udfs: this needs the extra headless: pip install 'kpi_udfs[headless]'\n"
+        assert done.stderr == 'kpi-udfs: this needs the extra headless: pip install "kpi_udfs[headless]"\n'
 
     def test_rules_are_found_by_name_where_formulas_look_for_them(
         self, here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
