@@ -3,14 +3,14 @@ from top to bottom as on the page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import Protocol
 
-from kpi_udfs.messages import Sentence, Text, say, text
+from kpi_udfs.messages import Text, say, text
 from kpi_udfs.pages import MAX_BYTES, MAX_DEPTH, MAX_VALUES
-from kpi_udfs.publish.markdown import CHOICES, anchor, code, plain, prose, table, top
+from kpi_udfs.publish.guides import Guide, Heading, Part, Said, Sample, Writer
+from kpi_udfs.publish.markdown import CHOICES, plain, prose, table
 from kpi_udfs.rules import format as rules_format
 from kpi_udfs.rules import reading
 from kpi_udfs.rules.files import MOST_FILES
@@ -28,78 +28,6 @@ LIST_OF = text("rules.page.list_of", "a list: {item}")
 A_VALUE = text("rules.page.a_value", "a value")
 EITHER = text("rules.page.either", "{first}, or {second}")
 NAMED = text("rules.page.named", "entries of the form key: value; each value: {value}")
-
-# ------------------------------------------------------------------------------------ what a page is made of
-
-
-class Part(Protocol):
-    """Something on the page."""
-
-    def markdown(self, locale: str) -> str:
-        """The part in a language."""
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading, and which mappings of the format are explained under it."""
-
-    title: Text
-    level: int
-    explains: tuple[Entry, ...] = ()
-
-    def markdown(self, locale: str) -> str:
-        return f"{'#' * self.level} {plain(say(self.title, locale))}"
-
-    def link(self, locale: str) -> str:
-        """The way to it from elsewhere on the page."""
-        title = say(self.title, locale)
-        return f"[{plain(title)}](#{anchor(title)})"
-
-
-@dataclass(frozen=True)
-class Said:
-    """A paragraph."""
-
-    what: Text | Sentence
-
-    def markdown(self, locale: str) -> str:
-        return prose(say(self.what, locale))
-
-
-@dataclass(frozen=True)
-class Points:
-    """Points one below the other."""
-
-    points: tuple[Text | Sentence, ...]
-    numbered: bool = False
-
-    def markdown(self, locale: str) -> str:
-        said = (prose(say(point, locale)) for point in self.points)
-        return "\n".join(f"{f'{number}.' if self.numbered else '-'} {point}" for number, point in enumerate(said, 1))
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Lines as they are typed."""
-
-    lines: str
-    language: str = "yaml"
-
-    def markdown(self, locale: str) -> str:  # noqa: ARG002 (nothing in it is in a language)
-        return code(self.lines, self.language)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A table of texts. A text that is no :class:`Text` is typed as it stands."""
-
-    header: tuple[Text, ...]
-    rows: tuple[tuple[Text | str, ...], ...]
-    right: tuple[bool, ...] = ()
-
-    def markdown(self, locale: str) -> str:
-        rows = [[prose(say(cell, locale)) for cell in row] for row in (self.header, *self.rows)]
-        return table(rows, self.right)
 
 
 @dataclass(frozen=True)
@@ -178,41 +106,8 @@ def _where() -> Entry:
     return next(shape for shape in named.shapes if isinstance(shape, Entry))
 
 
-def _h2(key: str, english: str, *explains: Entry) -> Heading:
-    return Heading(text(f"rules.page.heading.{key}", english), 2, explains)
-
-
-def _h3(key: str, english: str, *explains: Entry) -> Heading:
-    return Heading(text(f"rules.page.heading.{key}", english), 3, explains)
-
-
-def _p(key: str, english: str) -> Said:
-    return Said(text(f"rules.page.{key}", english))
-
-
-def _points(key: str, *english: str, numbered: bool = False) -> Points:
-    said = tuple(text(f"rules.page.{key}.{number}", one) for number, one in enumerate(english, 1))
-    return Points(said, numbered)
-
-
-def _rows(key: str, header: Sequence[str], *rows: Sequence[str], right: tuple[bool, ...] = ()) -> Rows:
-    """A table of texts; what stands between backticks is typed and needs no translation."""
-    captions = tuple(text(f"rules.page.{key}.header.{number}", one) for number, one in enumerate(header, 1))
-    return Rows(
-        captions,
-        tuple(
-            tuple(
-                cell if _is_typed(cell) else text(f"rules.page.{key}.{row}.{column}", cell)
-                for column, cell in enumerate(cells, 1)
-            )
-            for row, cells in enumerate(rows, 1)
-        ),
-        right,
-    )
-
-
-def _is_typed(cell: str) -> bool:
-    return not any(sign.isalpha() for sign in cell) or (cell[0] + cell[-1] == "``" and cell.count("`") == 2)
+_WRITER = Writer("rules.page")
+_h2, _h3, _p, _points, _rows = _WRITER.h2, _WRITER.h3, _WRITER.p, _WRITER.points, _WRITER.rows
 
 
 # --------------------------------------------------------------------------------------------- the page
@@ -710,25 +605,6 @@ PAGE: tuple[Part, ...] = (
     *_TESTS,
     *_COMMANDS,
 )
-
-
-@dataclass(frozen=True)
-class Guide:
-    """A page beside those of the functions."""
-
-    file: str
-    title: Text
-    summary: Text
-    parts: tuple[Part, ...]
-
-    def link(self, locale: str) -> str:
-        """The way to it from a page beside it."""
-        return f"[{plain(say(self.title, locale))}]({self.file})"
-
-    def page(self, locale: str) -> Iterator[str]:
-        """The page, block by block."""
-        yield from top(plain(say(self.title, locale)), self.file, locale)
-        yield from (part.markdown(locale) for part in self.parts)
 
 
 GUIDE = Guide("qualification_rules.md", TITLE, SUMMARY, PAGE)
