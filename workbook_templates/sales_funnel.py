@@ -143,8 +143,8 @@ def _funnel_sheet(page: Page, sheet: Any) -> None:
     sheet.set_row(stages.stop, 32)
     why = stages.stop + 2
     sheet.write(why, 0, page.say(WHY), page.styles["heading"])
-    sheet.merge_range(why + 1, 0, why + 4, 5, "", page.styles["caption"])
-    page.formula(sheet, why + 1, 0, '=KPI_EXPLAIN("FUNNEL",leads[#All])', page.styles["caption"])
+    reason = '=KPI_EXPLAIN("FUNNEL",leads[#All])'
+    page.merged_formula(sheet, (why + 1, 0, why + 4, 5), reason, page.styles["caption"])
     chart = page.book.add_chart({"type": "bar"})
     name = sheet.get_name()
     chart.add_series(

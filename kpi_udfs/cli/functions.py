@@ -23,6 +23,7 @@ from kpi_udfs.cli.calling import (
     said_in_help,
     stop,
 )
+from kpi_udfs.cli.writing import free_name
 from kpi_udfs.errors import CellError
 from kpi_udfs.kpis.about import find
 from kpi_udfs.messages import say, text
@@ -181,7 +182,7 @@ def demo(folder: Path) -> None:
 
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path = _free_name(folder / "sales_funnel.xlsx")
+            path = free_name(folder / "sales_funnel.xlsx")
             with progress(say(CALCULATING, locale)):
                 cells = build(recipes()["sales_funnel"], path)
         except OSError as error:
@@ -207,16 +208,6 @@ def _calculate(book: Path, sheet: str | None, locale: str | None) -> list[Formul
         update(say(CALCULATING, locale), 0, 1)
         cells = workbook.calculate(lambda done, of: update(say(CALCULATING, locale), done, of))
     return [cell for cell in cells if sheet in (None, cell.sheet)]
-
-
-def _free_name(path: Path) -> Path:
-    """``path``, or with a number where a file stands there already: somebody may have worked in it."""
-    number = 1
-    free = path
-    while free.exists():
-        number += 1
-        free = path.with_stem(f"{path.stem}_{number}")
-    return free
 
 
 # ---------------------------------------------------------------------------------- printing

@@ -58,6 +58,16 @@ def said_if_unwritable(file: Path, locale: str | None) -> Iterator[None]:
         stop(say(CANT_WRITE_FILE(file=file, reason=getattr(error, "strerror", None) or error), locale))
 
 
+def free_name(path: Path) -> Path:
+    """``path``, or with a number where a file stands there already: somebody may have worked in it."""
+    number = 1
+    free = path
+    while free.exists():
+        number += 1
+        free = path.with_stem(f"{path.stem}_{number}")
+    return free
+
+
 def write_bytes(file: Path, content: bytes) -> None:
     """A file of this content."""
     write_whole(file, lambda place: place.write_bytes(content))

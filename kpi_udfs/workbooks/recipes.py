@@ -9,10 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from kpi_udfs import settings
-from kpi_udfs.hosts.headless import FormulaCell, Workbook
 from kpi_udfs.workbooks.sheets import Page, Values
+
+if TYPE_CHECKING:
+    from kpi_udfs.hosts.headless import FormulaCell
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,21 @@ def _module(file: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def build(recipe: Recipe, path: Path) -> list[FormulaCell]:
+def build(recipe: Recipe, path: Path, paper: type[Page] = Page) -> list[FormulaCell]:
     """Write the workbook with its values filled in, and return its formula cells.
 
-    The file appears whole or not at all: it is written beside its place and then moved there.
+    ``paper``: the kind of page that the recipe writes on. The file appears whole or not at all: it is written
+    beside its place and then moved there.
     """
+    from kpi_udfs.hosts.headless import Workbook  # the add-in, which has nothing to calculate, does without
+
     locale = settings.current().language
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         draft = Path(folder) / path.name
         values: Values = {}
         # The first round finds the values, the second writes them.
         for _ in range(2):
-            page = Page(draft, locale, values)
+            page = paper(draft, locale, values)
             recipe.write(page)
             page.book.close()
             cells = Workbook(draft, locale).calculate()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import xlsxwriter
 
@@ -46,6 +46,8 @@ class Page:
     locale: str | None = None
     values: Values = field(default_factory=dict)
     day: date = date(2026, 7, 1)
+    #: What stands above each sheet to read, for somebody without the functions.
+    notice: ClassVar[Text] = NUMBERS_ARE_THERE
 
     def __post_init__(self) -> None:
         self.book = xlsxwriter.Workbook(self.path)
@@ -102,7 +104,7 @@ class Page:
         sheet.set_row(1, 34)
         sheet.merge_range(1, 0, 1, columns - 1, self.say(caption), self.styles["caption"])
         sheet.set_row(2, 34)
-        notice = self.say(NUMBERS_ARE_THERE, day=self.day)
+        notice = self.say(self.notice, day=self.day)
         sheet.merge_range(2, 0, 2, columns - 1, notice, self.styles["notice"])
 
     def table(self, sheet: Any, name: str, headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -123,6 +125,11 @@ class Page:
         value = self._value(sheet, row, column)
         sheet.write_formula(row, column, formula, style, 0 if value is None else value)
         return value
+
+    def merged_formula(self, sheet: Any, area: tuple[int, int, int, int], formula: str, style: Any) -> None:
+        """A formula whose text runs over several cells: first row, first column, last row, last column."""
+        sheet.merge_range(*area, "", style)
+        Page.formula(self, sheet, area[0], area[1], formula, style)
 
     def header(self, column: int) -> Any:
         """The style of a header: names to the left, numbers to the right."""
