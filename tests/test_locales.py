@@ -41,6 +41,7 @@ SAME = {
         "F1",
     },
     "fr": {
+        "Date",
         "Leads",
         "Lead",
         "MQL",
