@@ -26,6 +26,7 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 #: Texts that really are the same word in a language.
 SAME = {
     "de": {
+        "xlwings Lite",
         "Leads",
         "Lead",
         "MQL",
@@ -41,6 +42,7 @@ SAME = {
         "F1",
     },
     "fr": {
+        "xlwings Lite",
         "Date",
         "Leads",
         "Lead",
@@ -59,6 +61,7 @@ SAME = {
         "F1",
     },
     "it": {
+        "xlwings Lite",
         "Excel {version}: {program}",
         "Lead",
         "MQL",
@@ -73,7 +76,7 @@ SAME = {
         "Lift",
         "F1",
     },
-    "id": {"MQL", "SQL", "KPI"},
+    "id": {"xlwings Lite", "MQL", "SQL", "KPI"},
 }
 
 

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from kpi_udfs.messages import LANGUAGES, Text, say, text, write
-from kpi_udfs.publish import rules_page
+from kpi_udfs.publish import excel_page, rules_page
 from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
     CATEGORIES,
@@ -41,6 +41,8 @@ GUIDE = text("reference.guide", "How the rules are written: {page}.")
 
 #: Pages about what the functions of a category share, beside those of the functions.
 GUIDES = {"qualification": rules_page.GUIDE}
+#: Pages that stand at the top of the index.
+FIRST_GUIDES = (excel_page.GUIDE,)
 
 
 def pages() -> dict[str, str]:
@@ -48,7 +50,7 @@ def pages() -> dict[str, str]:
     found: dict[str, str] = {}
     for language in LANGUAGES:
         found[f"{language}/index.md"] = _text(_index(language))
-        for guide in GUIDES.values():
+        for guide in (*FIRST_GUIDES, *GUIDES.values()):
             found[f"{language}/{guide.file}"] = _text(guide.page(language))
         for spec in KPIS.values():
             found[f"{language}/{_file(spec)}"] = _text(_page(spec, language))
@@ -68,6 +70,7 @@ def _index(locale: str) -> Iterator[str]:
     yield f"<!-- {say(RENDERED, locale)} -->"
     yield switch("index.md", locale)
     yield plain(say(INTRO, locale))
+    yield "\n".join(f"- {guide.link(locale)}: {_said(guide.summary, locale)}" for guide in FIRST_GUIDES)
     for category in dict.fromkeys(spec.category for spec in KPIS.values()):
         yield f"## {say(CATEGORIES[category], locale)}"
         specs = [spec for spec in KPIS.values() if spec.category == category]
