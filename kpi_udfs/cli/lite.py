@@ -87,10 +87,7 @@ def build(template: str, output: Path | None, wheel: str | None) -> None:
     click.echo(say(WRITTEN_TO(file=file.resolve()), locale))
     click.echo(say(NEXT_OPEN, locale))
     click.echo(say(NEXT_INSTALL(package=wheel or "kpi_udfs"), locale))
-    if not wheel:
-        click.echo(say(NEXT_INDEX, locale))
-    else:
-        click.echo(say(NEXT_WHEEL(server=urlsplit(wheel).netloc), locale))
+    click.echo(say(NEXT_WHEEL(server=urlsplit(wheel).netloc) if wheel else NEXT_INDEX, locale))
     sys.exit(1 if any(cell.errors for cell in cells) else 0)
 
 

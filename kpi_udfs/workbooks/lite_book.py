@@ -7,11 +7,9 @@ cell that is a dynamic array.
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 import uuid
-import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib.metadata import version
@@ -28,6 +26,7 @@ from kpi_udfs.kinds import NUMBER, TEXT, Kind
 from kpi_udfs.messages import text
 from kpi_udfs.registry import KPIS
 from kpi_udfs.rules import files
+from kpi_udfs.workbooks.parts import with_parts
 from kpi_udfs.workbooks.recipes import Recipe, build
 from kpi_udfs.workbooks.sheets import Page
 
@@ -208,19 +207,14 @@ def _with_extension(workbook: bytes, properties: Mapping[str, Any]) -> bytes:
         f'<Override PartName="/{_EXTENSION}" ContentType="application/vnd.ms-office.webextension+xml"/>'
     )
     relation = f'<Relationship Id="rIdLite" Type="{_OF_2011}/webextensiontaskpanes" Target="{_TASKPANES}"/>'
-    added = {"[Content_Types].xml": ("</Types>", types), "_rels/.rels": ("</Relationships>", relation)}
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(workbook)) as source, zipfile.ZipFile(made, "w") as target:
-        for entry in source.infolist():
-            content = source.read(entry)
-            if entry.filename in added:
-                end, more = added[entry.filename]
-                content = content.replace(end.encode(), f"{more}{end}".encode())
-            target.writestr(entry, content)
-        for name, part in parts.items():
-            # The same moment in every build, as in XlsxWriter's own entries.
-            target.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
+    changed = {
+        name: (end.encode(), f"{more}{end}".encode())
+        for name, end, more in (
+            ("[Content_Types].xml", "</Types>", types),
+            ("_rels/.rels", "</Relationships>", relation),
+        )
+    }
+    return with_parts(workbook, changed, parts)
 
 
 def _extension(properties: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ from the user's configuration, so that they can be handed on.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -21,6 +20,7 @@ from kpi_udfs.errors import KpiUdfsError
 from kpi_udfs.messages import say, text
 from kpi_udfs.publish import vba
 from kpi_udfs.registry import KPIS
+from kpi_udfs.workbooks.parts import with_parts
 from kpi_udfs.workbooks.recipes import Recipe, build
 from kpi_udfs.workbooks.vba_project import ENCODING, Kind, Module, module_of, vba_project
 
@@ -83,19 +83,7 @@ def add_in(locale: str | None = None) -> bytes:
         sheet.write_row(row, 0, [spec.signature, say(spec.tooltip, locale)])
     _add_macros(book)
     book.close()
-    return _changed(file.getvalue())
-
-
-def _changed(book: bytes) -> bytes:
-    """The workbook as an add-in."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
-        for part in old.infolist():
-            content = old.read(part)
-            if part.filename in _AS_ADD_IN:
-                content = content.replace(*_AS_ADD_IN[part.filename])
-            new.writestr(part, content)
-    return file.getvalue()
+    return with_parts(file.getvalue(), _AS_ADD_IN)
 
 
 def _add_macros(book: Any) -> None:
