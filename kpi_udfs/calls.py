@@ -6,12 +6,12 @@ carries it; an exception nobody foresaw becomes ``#VALUE!`` in the cell and a fu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from kpi_udfs import cells, settings
+from kpi_udfs import cells, kinds, settings
 from kpi_udfs.cells import Context
 from kpi_udfs.errors import CellError, ConfigError
 from kpi_udfs.kinds import Amount, Kind
@@ -40,7 +40,7 @@ DAYS_VALUE = text("explain.days", "{days:days} days")
 VALUE_TOLD = text("explain.value", "{value}: {told}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one in every call: frozen ones take three times as long to make
 class Answer:
     """What a call came to. ``result``: a measure, a block, or the error with its reason."""
 
@@ -90,15 +90,15 @@ def shown(measure: Measure, kind: Kind, locale: str | None) -> str:
     return write(measure.value, kind.written, locale, measure.currency)
 
 
-def context_now(*, date1904: bool | None = None, com: bool = False, folder: Path | None = None) -> Context | CellError:
-    """The context of a call made now, under the configuration in force."""
+def context_now(*, date1904: bool | None = None, **facts: Any) -> Context | CellError:
+    """The context of a call made now, under the configuration in force; ``facts``: what the host knows of it."""
     try:
         current = settings.current()
     except ConfigError as error:
         return CellError.value(bad_config(error))
     if date1904 is None:
         date1904 = current.date_system == 1904
-    return Context(current, date1904=date1904, com=com, folder=folder)
+    return Context(current, date1904=date1904, **facts)
 
 
 def bad_config(error: ConfigError) -> Sentence:
@@ -117,27 +117,43 @@ def call(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError) 
 
 def answer(spec: KpiSpec, arguments: Sequence[Any], context: Context | CellError) -> Answer:
     """The answer with everything needed to explain it. Never raises."""
-    notes: list[Sentence] = []
     if isinstance(context, CellError):
-        return Answer(spec, context, (), Context(settings.Settings()))
+        # What explains says this, too: nothing else could.
+        says = spec.shows is kinds.TEXT
+        result = Measure(say(VALUE_TOLD(value=context.code, told=context.reason))) if says else context
+        return Answer(spec, result, (), Context(settings.Settings()))
+    notes: list[Sentence] = []
+    return Answer(spec, result_of(spec, arguments, context, notes), tuple(notes), context)
+
+
+def result_of(
+    spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]
+) -> Measure | Block | CellError:
+    """The result alone; what is to be said about the reading of the cells goes into ``notes``. Never raises."""
     result: Measure | Block | CellError
     try:
         bound = _bind(spec, arguments, context, notes)
-        extra = {"context": context} if spec.wants_context else {}
-        result = spec.function(*bound, **extra)
+        result = spec.function(*bound, context=context) if spec.wants_context else spec.function(*bound)
     except CellError as error:
         result = error
     except OverflowError:
         result = CellError.num(TOO_LARGE())
-    except Exception:
-        result = _unexpected(spec)
-    if isinstance(result, Measure) and isinstance(result.value, float) and result.value - result.value != 0:
+    except Exception as error:
+        result = _unexpected(spec, error, context)
+    if type(result) is Measure and isinstance(value := result.value, float) and value - value != 0:
         result = CellError.num(TOO_LARGE())
-    return Answer(spec, result, tuple(notes), context)
+    return result
 
 
-def _unexpected(spec: KpiSpec) -> CellError:
+#: What counting tables needs and some hosts' Python does not have, and what brings it.
+_LIBRARIES = {"narwhals": "narwhals", "numpy": "pandas", "pandas": "pandas", "polars": "polars"}
+
+
+def _unexpected(spec: KpiSpec, error: Exception, context: Context) -> CellError:
     """Called where an exception nobody foresaw is being handled."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in _LIBRARIES:
+        return CellError.value(context.needs(kpi=spec.name, package=_LIBRARIES[package]))
     import logging  # a call that goes right never needs it
 
     logging.getLogger("kpi_udfs").exception("unexpected error in %s", spec.name)
@@ -145,25 +161,29 @@ def _unexpected(spec: KpiSpec) -> CellError:
 
 
 def _bind(spec: KpiSpec, arguments: Sequence[Any], context: Context, notes: list[Sentence]) -> list[Any]:
-    params = spec.params
-    if len(arguments) > len(params) and not spec.repeats:
+    params, given = spec.params, len(arguments)
+    if given > len(params) and not spec.repeats:
         surplus = arguments[len(params) :]
         if not all(cells.is_left_out(raw, context) for raw in surplus):
-            raise CellError.value(TOO_MANY(kpi=spec.name, allowed=len(params), given=len(arguments)))
+            raise CellError.value(TOO_MANY(kpi=spec.name, allowed=len(params), given=given))
     bound: list[Any] = []
     money: tuple[str, str] | None = None
     for index, param in enumerate(params):
         if param.repeats:
             bound.extend(arguments[index:])
             break
-        raw = arguments[index] if index < len(arguments) else None
-        if param.default is not Required and cells.is_left_out(raw, context):
+        raw = arguments[index] if index < given else None
+        if type(raw) is float and param.kind.shape == "amount" and 0 < raw < math.inf and not param.kind.minimum:
+            bound.append(Amount.single(raw))  # as in most calls: neither left out nor out of bounds
+            continue
+        optional = param.default is not Required
+        if optional and cells.is_left_out(raw, context):
             bound.append(param.default)
             continue
-        if index >= len(arguments) or cells.is_missing(raw, context):
+        if index >= given or (context.com and cells.is_missing(raw, context)):
             raise CellError.value(cells.MISSING(argument=param.name, help=param.help))
         value = cells.read(raw, param, context, notes)
-        if param.default is not Required and param.kind.shape == "number" and value == 0:
+        if optional and param.kind.shape == "number" and value == 0:
             value = param.default  # "0" and "0 %" as text are 0, too
         if type(value) is Amount and value.currency:
             if money and money[1] != value.currency:
@@ -190,8 +210,8 @@ def answer_on(spec: KpiSpec, table: Any, given: Mapping[str, Any], context: Cont
         arguments = _arguments_on(spec, table, given, context)
     except CellError as error:
         return Answer(spec, error, (), context)
-    except Exception:
-        return Answer(spec, _unexpected(spec), (), context)
+    except Exception as error:
+        return Answer(spec, _unexpected(spec, error, context), (), context)
     return answer(spec, arguments, context)
 
 

@@ -30,16 +30,28 @@ if TYPE_CHECKING:
     from kpi_udfs.written import WrittenNumber
 
 
+NEEDS = text("calls.needs", "{kpi} needs the Python package {package}, which is not installed here.")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Where a call comes from. ``com``: values arrive through Windows COM, where an error cell is
     a negative whole number and dates carry a time zone that means nothing. ``folder``: that of the
-    workbook, where the host knows it."""
+    workbook, where the host knows it. ``day_zero``: the day (``date.toordinal``) of serial 0 in a
+    document that counts from a day of its own. ``needs``: how the host says that a package of Python
+    is missing, with ``kpi`` and ``package``."""
 
     settings: Settings
     date1904: bool = False
     com: bool = False
     folder: Path | None = None
+    day_zero: int | None = None
+    needs: Text = NEEDS
+
+    @property
+    def counts_as_usual(self) -> bool:
+        """Whether serials count days as in Excel's usual date system."""
+        return not self.date1904 and self.day_zero is None
 
 
 ERROR_CELL = text("cells.error_cell", "{place} holds the error {code}.")
@@ -237,9 +249,13 @@ def _as_row(row: Any) -> Sequence[Any]:
     return row if isinstance(row, list | tuple) else (row,)
 
 
+#: What is read without cells.
+_NATIVE = frozenset({NativeColumn, NativeTable})
+
+
 def read(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Any:
     """The value that ``raw`` cells are for ``param``; what deserves saying goes into ``notes``."""
-    if isinstance(raw, NativeColumn | NativeTable):
+    if type(raw) in _NATIVE:
         from kpi_udfs.tables.native_columns import read_native
 
         return read_native(raw, param, context, notes)
@@ -258,10 +274,10 @@ def refuse_error(cell: Any, cells: Range, index: int, context: Context) -> None:
 def _read_amount(raw: Any, param: Param, context: Context, notes: list[Sentence]) -> Amount:
     """Numbers are summed; for counts, texts that are no numbers are counted once each."""
     kind = param.kind
-    if type(raw) is float and raw == raw and not math.isinf(raw):
+    if type(raw) is float and raw - raw == 0:  # neither NaN nor infinite
         if kind.minimum is not None and raw < kind.minimum:
             _check_bounds([raw], Range(raw, param.name), kind)
-        return Amount(raw, (raw,))
+        return Amount.single(raw)
     cells = Range(raw, param.name)
     gathered = _Gathered(cells, kind, context)
     if not gathered.only_numbers():
@@ -495,6 +511,8 @@ def day_number(serial: float, context: Context) -> int | None:
     if not 0 <= serial < _LAST_SERIAL + 1:
         return None
     whole = int(serial)
+    if context.day_zero is not None:
+        return context.day_zero + whole
     if context.date1904:
         return _EPOCH_1904 + whole
     if whole > 60:
@@ -562,7 +580,7 @@ def read_days(cells: Range, context: Context, notes: list[Sentence]) -> list[int
     """Day numbers of a column of dates, None for blanks."""
     unclear: list[str] = []
     # Serials after February 1900 in the usual date system need no second look; the rest does.
-    first = math.inf if context.date1904 else 61
+    first = 61 if context.counts_as_usual else math.inf
     shift = _EPOCH_1900 - 1
     days = [
         int(cell) + shift
@@ -759,7 +777,7 @@ def read_day_column(cells: Range, context: Context, notes: list[Sentence]) -> Co
     """Day numbers; a column of nothing but serials in our time is read at once."""
     from kpi_udfs.tables.frames import plain_numbers
 
-    if not context.date1904:
+    if context.counts_as_usual:
         serials = plain_numbers(cells.flat)
         if serials is not None and _in_our_time(serials):
             import numpy as np

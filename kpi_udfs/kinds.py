@@ -76,12 +76,10 @@ class Amount(float):
     ``currency``: ISO code, where the cells' texts named one.
     """
 
-    __slots__ = ("_column", "currency", "names", "parts")
-
-    _column: Column | None
-    parts: Sequence[float | None]
-    names: frozenset[str] | None
-    currency: str | None
+    parts: Sequence[float | None] = ()
+    names: frozenset[str] | None = None
+    currency: str | None = None
+    _column: Column | None = None
 
     def __new__(
         cls,
@@ -90,9 +88,20 @@ class Amount(float):
         names: frozenset[str] | None = None,
         currency: str | None = None,
     ) -> Amount:
-        self = super().__new__(cls, total)
-        self.parts, self.names, self.currency, self._column = parts, names, currency, None
+        self = float.__new__(cls, total)
+        self.parts = parts
+        if names is not None:
+            self.names = names
+        if currency is not None:
+            self.currency = currency
         return self
+
+    @classmethod
+    def single(cls, number: float) -> Amount:
+        """The amount of one number, which most calls are made of: without the questions that a range raises."""
+        amount = float.__new__(cls, number)
+        amount.parts = (number,)
+        return amount
 
     @property
     def column(self) -> Column:

@@ -12,6 +12,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import Context as Rounding
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from typing import Any, NamedTuple
 LANGUAGES = ("en", "de", "fr", "it", "id")
 
 CATALOG: dict[str, Text] = {}
+
+_ROUNDING = Rounding(rounding=ROUND_HALF_UP, prec=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,13 @@ def translations(language: str) -> Mapping[str, str]:
     """The locale file of ``language``: key to text. English lives in the declarations."""
     if language == "en":
         return {}
+    source = Path(__file__).parent / "locale" / f"{language}.yaml"
+    if (quick := source.with_suffix(".json")).is_file():  # LibreOffice's Python has no fast YAML
+        import json
+
+        return dict(json.loads(quick.read_text(encoding="utf-8")))
     import yaml
 
-    source = Path(__file__).parent / "locale" / f"{language}.yaml"
     return dict(yaml.safe_load(source.read_text(encoding="utf-8")))
 
 
@@ -127,7 +134,7 @@ def write(value: Any, how: str, locale: str | None = None, currency: str | None 
         return format_date(value, "medium", locale=known)
     number = Decimal(f"{value:.15g}")
     # Rounded as spreadsheets round what they show; with room for every float's digits.
-    with localcontext(rounding=ROUND_HALF_UP, prec=400):
+    with localcontext(_ROUNDING):
         if currency:
             return format_currency(number, currency, locale=known)
         if how == "percent":

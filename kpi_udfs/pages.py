@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, TypeVar
 
 from kpi_udfs.errors import Problem
 from kpi_udfs.messages import Sentence, text
@@ -55,6 +55,9 @@ UNKNOWN_KEY = text("pages.unknown_key", 'unknown key "{key}". Known are: {known:
 UNKNOWN_KEY_NEAR = text("pages.unknown_key_near", 'unknown key "{key}". Did you mean "{nearest}"?')
 KEY_TWICE = text("pages.key_twice", 'the key "{key}" stands here a second time')
 
+#: A page, or one with readers of its own.
+P = TypeVar("P", bound="Page")
+
 
 class Page:
     """One YAML text: its nodes, and where its problems go. ``root`` is None where it can't be read."""
@@ -65,7 +68,7 @@ class Page:
         self.problems_before = len(problems)
 
     @classmethod
-    def read(cls, file: Path, problems: list[Problem]) -> Self:
+    def read(cls: type[P], file: Path, problems: list[Problem]) -> P:
         """The page of a file."""
         page = cls(file, problems)
         try:

@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kpi_udfs import kinds
@@ -108,11 +109,11 @@ class KpiSpec:
         shown = [p.name if p.required else f"[{p.name}]" for p in self.params]
         return f"{self.name}({', '.join(shown)}{' …' if self.repeats else ''})"
 
-    @property
+    @cached_property  # asked in every call
     def repeats(self) -> bool:
         return bool(self.params) and self.params[-1].repeats
 
-    @property
+    @cached_property
     def gives_block(self) -> bool:
         return self.shows is kinds.TABLE
 
@@ -130,7 +131,7 @@ class KpiSpec:
 KPIS: dict[str, KpiSpec] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # one in every call: frozen ones take three times as long to make
 class Measure:
     """A KPI's answer: the number (or text), how it was made, and what deserves a warning."""
 
@@ -215,6 +216,8 @@ def _param(kpi_name: str, parameter: inspect.Parameter, hint: Any) -> Param:
     taken = _VBA_WORDS | _XLWINGS_NAMES | {kpi_name.casefold()}
     if name in taken or name.startswith("vb_") or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise DeclarationError(f"{where}: the name can't be used in VBA")
+    if get_origin(hint) is not Annotated:  # Python 3.10 makes Optional[hint] of what has the default None
+        hint = next((option for option in get_args(hint) if get_origin(option) is Annotated), hint)
     if get_origin(hint) is not Annotated:
         raise DeclarationError(f"{where}: write Annotated[kind, help]")
     kind_hint, *notes = get_args(hint)

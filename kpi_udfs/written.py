@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Literal
 
@@ -247,6 +247,7 @@ def _currencies(locale: Locale) -> dict[str, str]:
 
 _CLOCK = r"(?:[T ,]+(?P<clock>\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?))?"
 _ISO = re.compile(r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})" + _CLOCK + r"(?P<zone>Z|[-+]\d{2}:?\d{2})?")
+_INSTANT = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?$")
 _NUMERIC = re.compile(r"(?P<a>\d{1,4})(?P<sep>\. ?|/|-)(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})\.?" + _CLOCK)
 _CJK = re.compile(r"(?P<year>\d{4}) ?[年년] ?(?P<month>\d{1,2}) ?[月월] ?(?P<day>\d{1,2}) ?[日일]")
 
@@ -260,7 +261,7 @@ def read_date(text: str, locale: str | None = None) -> WrittenDate | Refusal:
     """
     plain = " ".join(_plain(text).split())
     if found := _ISO.fullmatch(plain):
-        return _iso(plain, found)
+        return _iso(found)
     if found := _NUMERIC.fullmatch(plain):
         return _numeric(found, locale)
     if found := _CJK.fullmatch(plain):
@@ -275,17 +276,21 @@ def _day(year: int, month: int, day: int, ambiguous: bool = False) -> WrittenDat
         return "unreadable"
 
 
-def _iso(plain: str, found: re.Match[str]) -> WrittenDate | Refusal:
+def _iso(found: re.Match[str]) -> WrittenDate | Refusal:
     read = _day(int(found["year"]), int(found["month"]), int(found["day"]))
     if isinstance(read, str) or not found["zone"]:
         return read
-    if not found["clock"]:
+    clock, zone = _INSTANT.match(found["clock"] or ""), found["zone"]
+    if not clock:
         return "unreadable"
+    hours, minutes = (int(zone[1:3]), int(zone[-2:])) if zone != "Z" else (0, 0)
+    ahead = timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
     try:
-        instant = datetime.fromisoformat(plain.replace(",", "."))
+        hour, minute, second = map(int, clock.groups("0"))
+        at = datetime.combine(read.day, time(hour, minute, second, tzinfo=timezone(ahead)))
     except ValueError:
         return "unreadable"
-    return WrittenDate(read.day, instant)
+    return WrittenDate(read.day, at)
 
 
 def _full_year(written: str) -> int | None:

@@ -103,6 +103,15 @@ def test_a_folder_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch, na
     assert "configuration can't be used" in answer.explanation
 
 
+def test_what_explains_says_that_the_configuration_is_wrong(folder: Path) -> None:
+    (folder / "settings.yaml").write_text("schema: kpi_udfs.settings/1\nlangage: de\n")
+    settings.forget()
+    for name in ("KPI_EXPLAIN", "KPI_DEFINITION", "KPI_VERSION"):
+        said = calls.call(KPIS[name], ["WIN_RATIO", ["won", "lost"]], calls.context_now())
+        assert said.startswith("#VALUE!: The configuration can't be used: "), name
+        assert 'settings.yaml:2: unknown key "langage"' in said
+
+
 def test_an_invalid_file_shows_in_the_cell_and_its_repair_is_noticed(folder: Path) -> None:
     file = folder / "settings.yaml"
     file.write_text("langage: de\n")

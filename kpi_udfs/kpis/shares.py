@@ -41,7 +41,7 @@ def ratio(
     if bottom == 0:
         raise CellError.div0(nothing(**facts))
     currency = getattr(top, "currency", None) if not getattr(bottom, "currency", None) else None
-    return Measure(top / bottom, (working(**facts),), warnings, currency)
+    return Measure(top / bottom, (Sentence(working, facts),), warnings, currency)
 
 
 def filled(**factors: float) -> None:
