@@ -66,10 +66,14 @@ class Case:
 
 def core_answer(case: Case) -> Any:
     """What the core says, in the form in which hosts report: error codes as text, blanks as ``""``."""
-    arguments = [
-        None if rows is None else [[_of_core(cell) for cell in row] for row in rows] for rows in case.arguments
-    ]
+    arguments = [None if rows is None else _argument_of_core(rows) for rows in case.arguments]
     return plain(calls.call(KPIS[case.kpi], arguments, calls.context_now()))
+
+
+def _argument_of_core(rows: Rows) -> Any:
+    """A range as rows, and a single cell as such, as every host hands them over."""
+    cells = [[_of_core(cell) for cell in row] for row in rows]
+    return cells[0][0] if len(cells) == len(cells[0]) == 1 else cells
 
 
 def _of_core(cell: Any) -> Any:
@@ -138,14 +142,14 @@ def gives_number(answer: Any) -> bool:
 def examples() -> list[Case]:
     """Every declared example whose result is fixed."""
     return [
-        Case(spec.name, [_as_rows(argument) for argument in spec.arguments(example)])
+        Case(spec.name, [as_rows(argument) for argument in spec.arguments(example)])
         for spec in KPIS.values()
         for example in spec.examples
         if example.gives is not ...
     ]
 
 
-def _as_rows(argument: Any) -> Rows | None:
+def as_rows(argument: Any) -> Rows | None:
     if argument is None:
         return None
     column = argument if isinstance(argument, list) else [argument]

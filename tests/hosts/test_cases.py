@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import case_book
 import pytest
-import xlsxwriter
 from cases import Case, core_answer, differences, examples, gives_number, random_cases
 from harness import OfficeJs, need_officejs
 
@@ -25,6 +24,7 @@ def answers(calls: list[Case]) -> list[Any]:
     return [core_answer(case) for case in calls]
 
 
+@pytest.mark.thorough
 def test_most_random_calls_give_numbers_and_every_function_is_called() -> None:
     cases = random_cases()
     assert len(cases) == 2000
@@ -49,62 +49,14 @@ def test_differences_are_seen() -> None:
 
 def test_headless(calls: list[Case], answers: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "cases.xlsx"
-    places = _write(path, calls, answers)
-    cells = {cell.cell: cell for cell in Workbook(path).calculate() if cell.sheet == "Calls"}
+    places = case_book.write(path, calls, answers)
+    cells = {cell.cell: cell for cell in Workbook(path).calculate() if cell.sheet == case_book.CALLS}
     wrong = []
     for case, answer, place in zip(calls, answers, places, strict=True):
-        cell = cells[place]
+        cell = cells[place.cell]
         if found := differences(cell.error or cell.value, answer):
             wrong.append(f"{case}: {found}")
     assert not wrong, "\n".join([f"{len(wrong)} of {len(calls)}", *wrong[:10]])
-
-
-def _write(path: Path, cases: Sequence[Case], answers: Sequence[Any]) -> list[str]:
-    """A workbook with the calls, far enough apart for their blocks, and where each of them stands."""
-    book = xlsxwriter.Workbook(path)
-    formulas, sheet = book.add_worksheet("Calls"), book.add_worksheet("Cells")
-    day = book.add_format({"num_format": "yyyy-mm-dd"})
-    places, at, down = [], 0, 0
-    for case, answer in zip(cases, answers, strict=True):
-        references, right = [], 0
-        for rows in case.arguments:
-            if rows is None:
-                references.append("")
-                continue
-            for below, row in enumerate(rows):
-                for beside, cell in enumerate(row):
-                    _write_cell(sheet, down + below, right + beside, cell, day)
-            first = xlsxwriter.utility.xl_rowcol_to_cell(down, right)
-            last = xlsxwriter.utility.xl_rowcol_to_cell(down + len(rows) - 1, right + len(rows[0]) - 1)
-            references.append(f"Cells!{first}:{last}")
-            right += len(rows[0])
-        formula = f"={case.kpi}({','.join(references)})"
-        if KPIS[case.kpi].gives_block:
-            formulas.write_dynamic_array_formula(at, 0, at, 0, formula)
-        else:
-            formulas.write_formula(at, 0, formula)
-        places.append(f"A{at + 1}")
-        at += (len(answer) if isinstance(answer, list) else 1) + 1
-        down += max((len(rows) for rows in case.arguments if rows), default=1)
-    book.close()
-    return places
-
-
-def _write_cell(sheet: Any, row: int, column: int, cell: Any, day: Any) -> None:
-    if isinstance(cell, dict) and "date" in cell:
-        sheet.write_datetime(row, column, _midnight(cell["date"]), day)
-    elif isinstance(cell, dict):
-        sheet.write_formula(row, column, f"={cell['error']}", None, cell["error"])
-    elif cell == "":
-        sheet.write_formula(row, column, '=""', None, "")
-    elif cell is not None:
-        sheet.write(row, column, cell) if not isinstance(cell, str) else sheet.write_string(row, column, cell)
-
-
-def _midnight(day: str) -> Any:
-    from datetime import datetime
-
-    return datetime.fromisoformat(day)
 
 
 @pytest.mark.officejs
