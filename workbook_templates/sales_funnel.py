@@ -47,7 +47,8 @@ CHART_FUNNEL = _t("chart.funnel", "Leads per stage")
 CHART_MONTHS = _t("chart.months", "Cost per lead by month")
 AS_A_BLOCK = _t(
     "as_a_block",
-    "The same as one formula: type =FUNNEL(leads[#All]) into an empty cell of this workbook and it fills the cells it needs.",
+    "The same as one formula: type =FUNNEL(leads[#All]) into an empty cell of this workbook and it fills the cells it needs "
+    "(in LibreOffice: mark the cells first and finish with Ctrl+Shift+Enter).",
 )
 WHY = _t("why", "Where the funnel comes from")
 

@@ -9,9 +9,9 @@ from kpi_udfs.excel.excel_checks import FOUND, MACROS_RIGHT
 from kpi_udfs.excel.file_checks import BOOK_MARKED
 from kpi_udfs.excel.findings import SAID, Finding
 from kpi_udfs.excel.python_checks import COMMAND_RIGHT, NAMED, STARTS, VERSIONS
-from kpi_udfs.messages import Text, say, text
+from kpi_udfs.messages import say, text
 from kpi_udfs.publish.guides import Guide, Part, Sample, Writer
-from kpi_udfs.publish.markdown import code, plain
+from kpi_udfs.publish.markdown import code
 
 TITLE = text("excel.page.title", "The functions in Excel")
 SUMMARY = text(
@@ -22,17 +22,6 @@ _WRITER = Writer("excel.page")
 _h2, _h3, _p, _points, _rows = _WRITER.h2, _WRITER.h3, _WRITER.p, _WRITER.points, _WRITER.rows
 _steps = _WRITER.steps
 _PLACE = "%LOCALAPPDATA%\\kpi_udfs\\python"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that lies in the folder above, and what it shows, for those who can't see it."""
-
-    file: str
-    shows: Text
-
-    def markdown(self, locale: str) -> str:
-        return f"![{plain(say(self.shows, locale))}](../{self.file})"
 
 
 @dataclass(frozen=True)
@@ -152,12 +141,11 @@ _LITE: tuple[Part, ...] = (
         "There are no files in xlwings Lite, so the rules stand in cells: give QUALIFY and its relatives the column of the "
         "sheet with the rules. Whoever may edit the workbook may edit the rules.",
     ),
-    Picture(
-        "lite.png", text("excel.page.lite.picture", "The rules of the workbook for xlwings Lite, one line per cell")
-    ),
+    _WRITER.picture("lite", "lite.png", "The rules of the workbook for xlwings Lite, one line per cell"),
 )
 
-_TYPING: tuple[Part, ...] = (
+#: The same in every spreadsheet program.
+TYPING: tuple[Part, ...] = (
     _h2("typing", "Typing a formula"),
     _p(
         "typing",
@@ -171,6 +159,10 @@ _TYPING: tuple[Part, ...] = (
         ("English", "`=CUSTOMER_LIFETIME_VALUE(49.9,12,0.25)`"),
         ("German, French, Italian, Indonesian", "`=CUSTOMER_LIFETIME_VALUE(49,9;12;0,25)`"),
     ),
+)
+
+_TYPING: tuple[Part, ...] = (
+    *TYPING,
     _p(
         "typing.mistake",
         "With a comma where a semicolon belongs, `1200,40` is one number, and the cell shows `#VALUE!` for want of an "

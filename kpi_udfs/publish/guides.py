@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import indent
@@ -70,6 +71,17 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that lies in the folder above, and what it shows, for those who can't see it."""
+
+    file: str
+    shows: Text
+
+    def markdown(self, locale: str) -> str:
+        return f"![{plain(say(self.shows, locale))}](../{self.file})"
+
+
+@dataclass(frozen=True)
 class Steps:
     """Numbered steps, each with what is typed in it."""
 
@@ -133,6 +145,9 @@ class Writer:
         said = tuple(text(f"{self.prefix}.{key}.{number}", one) for number, one in enumerate(english, 1))
         return Points(said, numbered)
 
+    def picture(self, key: str, file: str, english: str) -> Picture:
+        return Picture(file, text(f"{self.prefix}.{key}.picture", english))
+
     def steps(self, key: str, *steps: tuple[str, Sample | None]) -> Steps:
         return Steps(
             tuple((text(f"{self.prefix}.{key}.{number}", one), typed) for number, (one, typed) in enumerate(steps, 1))
@@ -155,4 +170,4 @@ class Writer:
 
 
 def _is_typed(cell: str) -> bool:
-    return not any(sign.isalpha() for sign in cell) or (cell[0] + cell[-1] == "``" and cell.count("`") == 2)
+    return not any(sign.isalpha() for sign in cell) or re.fullmatch("`[^`]*`(, `[^`]*`)*", cell) is not None

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from engines import about, need
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 1_500_000
 #: What DuckDB may use, in megabytes; the table needs several times as much.
 LIMIT = 160
