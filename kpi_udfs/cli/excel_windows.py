@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 
 import click
 
 from kpi_udfs.cli.calling import configured, extra, language_option, one_clear_line, said_in_help, stop
-from kpi_udfs.cli.writing import as_json
+from kpi_udfs.cli.examining import carried_out, end, printed, reported
 from kpi_udfs.excel import doctor as checks
 from kpi_udfs.excel import installing
-from kpi_udfs.excel.findings import SAID, Finding, worst
+from kpi_udfs.excel.findings import worst
 from kpi_udfs.excel.machine import Machine
 from kpi_udfs.excel.python_checks import LIMIT
 from kpi_udfs.excel.windows import this_machine
-from kpi_udfs.messages import Sentence, say, text
+from kpi_udfs.messages import say, text
 
 HELP_INSTALL = text(
     "cli.help.excel.install",
@@ -37,10 +35,6 @@ WINDOWS_ONLY = text(
     "this works on Windows only; on a Mac and on the web xlwings Lite brings the functions: kpi-udfs lite build",
 )
 NO_WORKBOOK = text("cli.excel.no_workbook", "{file}: there is no such file")
-LINE = text("cli.excel.line", "{state}: {says}")
-SUM = text(
-    "cli.excel.sum", "{problems:count} {problems:problem|problems}, {warnings:count} {warnings:warning|warnings}."
-)
 NEXT = text(
     "cli.excel.next",
     "Next: close all windows of Excel, start it again and type =KPI_VERSION() into a cell of any workbook.",
@@ -65,12 +59,12 @@ def install(seconds: float) -> None:
         from kpi_udfs.workbooks.macro_books import add_in
 
         content = add_in(locale)
-    _carried_out(lambda: installing.install(machine, content), locale)
+    carried_out(lambda: installing.install(machine, content), locale)
     click.echo()
-    found = _printed(checks.examine(machine, limit=seconds), locale)
+    found = printed(checks.examine(machine, limit=seconds), locale)
     click.echo()
     click.echo(say(NEXT_AFTER_PROBLEMS if worst(found) == "problem" else NEXT, locale))
-    _end(found)
+    end(found)
 
 
 @click.command(help=said_in_help(HELP_UNINSTALL))
@@ -78,7 +72,7 @@ def install(seconds: float) -> None:
 def uninstall() -> None:
     """The add-in and its configuration gone."""
     machine = _windows()
-    _carried_out(lambda: installing.uninstall(machine), configured())
+    carried_out(lambda: installing.uninstall(machine), configured())
 
 
 @click.command(help=said_in_help(HELP_DOCTOR))
@@ -95,13 +89,7 @@ def doctor(workbook: str | None, as_object: bool, seconds: float) -> None:
         if not machine.is_file(PureWindowsPath(workbook)):
             stop(say(NO_WORKBOOK(file=workbook), locale))
     findings = checks.examine(machine, PureWindowsPath(workbook) if workbook else None, seconds)
-    if as_object:
-        found = list(findings)
-        lines = [{"check": one.check, "state": one.state, "says": say(one.says, locale)} for one in found]
-        click.echo(as_json({"state": worst(found), "findings": lines}))
-    else:
-        found = _printed(findings, locale)
-    _end(found)
+    end(reported(findings, as_object, locale))
 
 
 def _windows() -> Machine:
@@ -109,27 +97,3 @@ def _windows() -> Machine:
     if machine is None:
         stop(say(WINDOWS_ONLY, configured()))
     return machine
-
-
-def _carried_out(change: Callable[[], Iterator[Sentence]], locale: str | None) -> None:
-    """What is done, said as it is done."""
-    try:
-        for said in change():
-            click.echo(say(said, locale))
-    except installing.CantInstall as error:
-        stop(say(error.says, locale))
-
-
-def _printed(findings: Iterator[Finding], locale: str | None) -> list[Finding]:
-    """The findings, printed one by one: Python may take seconds to start."""
-    found = []
-    for one in findings:
-        click.echo(say(LINE(state=SAID[one.state], says=one.says), locale))
-        found.append(one)
-    states = [one.state for one in found]
-    click.echo(say(SUM(problems=states.count("problem"), warnings=states.count("warning")), locale))
-    return found
-
-
-def _end(found: list[Finding]) -> None:
-    sys.exit(1 if worst(found) == "problem" else 0)

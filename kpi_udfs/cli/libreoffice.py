@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from kpi_udfs.cli.calling import configured, language_option, one_clear_line, said_in_help, stop
+from kpi_udfs.cli.examining import carried_out, end, printed, reported
 from kpi_udfs.cli.excel import BUILT
-from kpi_udfs.cli.excel_windows import LINE, SUM
-from kpi_udfs.cli.writing import as_json, said_if_unwritable, write_bytes
-from kpi_udfs.excel.findings import SAID, Finding, worst
+from kpi_udfs.cli.writing import said_if_unwritable, write_bytes
+from kpi_udfs.excel.findings import worst
 from kpi_udfs.libreoffice import doctor as checks
 from kpi_udfs.libreoffice import installing
 from kpi_udfs.libreoffice.bundle import FILE, extension
@@ -21,7 +20,7 @@ from kpi_udfs.libreoffice.machine import Machine
 from kpi_udfs.libreoffice.office_checks import missing
 from kpi_udfs.libreoffice.places import Office, find_office
 from kpi_udfs.libreoffice.this_machine import this_machine
-from kpi_udfs.messages import Sentence, say, text
+from kpi_udfs.messages import say, text
 
 HELP = text("cli.help.libreoffice", "The functions in LibreOffice Calc, on Linux, macOS and Windows.")
 HELP_INSTALL = text(
@@ -88,12 +87,12 @@ def install(with_pandas: bool, folder: Path | None, profile: Path | None, second
     office = _office(machine, folder, profile)
     with one_clear_line() as locale:
         content = extension()
-    _carried_out(lambda: installing.install(machine, office, content, with_pandas), locale)
+    carried_out(lambda: installing.install(machine, office, content, with_pandas), locale)
     click.echo()
-    found = _printed(checks.examine(machine, folder, profile, seconds), locale)
+    found = printed(checks.examine(machine, folder, profile, seconds), locale)
     click.echo()
     click.echo(say(NEXT_AFTER_PROBLEMS if worst(found) == "problem" else NEXT, locale))
-    _end(found)
+    end(found)
 
 
 @libreoffice.command(help=said_in_help(HELP_UNINSTALL))
@@ -103,7 +102,7 @@ def uninstall(folder: Path | None, profile: Path | None) -> None:
     """The extension gone."""
     machine = this_machine()
     office = _office(machine, folder, profile)
-    _carried_out(lambda: installing.uninstall(machine, office), configured())
+    carried_out(lambda: installing.uninstall(machine, office), configured())
 
 
 @libreoffice.command(help=said_in_help(HELP_DOCTOR))
@@ -115,13 +114,7 @@ def doctor(as_object: bool, folder: Path | None, profile: Path | None, seconds: 
     """What can go wrong."""
     locale = configured()
     findings = checks.examine(this_machine(), folder, profile, seconds)
-    if as_object:
-        found = list(findings)
-        lines = [{"check": one.check, "state": one.state, "says": say(one.says, locale)} for one in found]
-        click.echo(as_json({"state": worst(found), "findings": lines}))
-    else:
-        found = _printed(findings, locale)
-    _end(found)
+    end(reported(findings, as_object, locale))
 
 
 @libreoffice.command(help=said_in_help(HELP_BUILD))
@@ -144,27 +137,3 @@ def _office(machine: Machine, folder: Path | None, profile: Path | None) -> Offi
     if office is None:
         stop(say(missing(machine, folder), configured()))
     return office
-
-
-def _carried_out(change: Callable[[], Iterator[Sentence]], locale: str | None) -> None:
-    """What is done, said as it is done."""
-    try:
-        for said in change():
-            click.echo(say(said, locale))
-    except installing.CantInstall as error:
-        stop(say(error.says, locale))
-
-
-def _printed(findings: Iterator[Finding], locale: str | None) -> list[Finding]:
-    """The findings, printed one by one: LibreOffice takes seconds to start."""
-    found = []
-    for one in findings:
-        click.echo(say(LINE(state=SAID[one.state], says=one.says), locale))
-        found.append(one)
-    states = [one.state for one in found]
-    click.echo(say(SUM(problems=states.count("problem"), warnings=states.count("warning")), locale))
-    return found
-
-
-def _end(found: list[Finding]) -> None:
-    sys.exit(1 if worst(found) == "problem" else 0)

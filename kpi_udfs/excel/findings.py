@@ -27,6 +27,14 @@ class Finding:
     says: Sentence
 
 
+class CantInstall(Exception):
+    """Why something can't be put in place or taken away, in a line."""
+
+    def __init__(self, says: Sentence) -> None:
+        super().__init__(says)
+        self.says = says
+
+
 def worst(findings: Iterable[Finding]) -> State:
     """The worst state among them."""
     states = {finding.state for finding in findings}

@@ -8,6 +8,7 @@ from pathlib import PureWindowsPath
 from kpi_udfs.excel import conf
 from kpi_udfs.excel.embedded import embedded
 from kpi_udfs.excel.file_checks import LETTERS
+from kpi_udfs.excel.findings import CantInstall
 from kpi_udfs.excel.machine import Machine
 from kpi_udfs.excel.places import ADDIN, Places, from_store, places
 from kpi_udfs.excel.python_checks import STORE
@@ -27,14 +28,6 @@ HELD = text(
     "excel.install.held", "{file} can't be changed while Excel has it open: close all windows of Excel, then once more."
 )
 CANT_WRITE = text("excel.install.cant_write", "{file} can't be changed: {reason}")
-
-
-class CantInstall(Exception):
-    """Why something can't be put in place or taken away, in a line."""
-
-    def __init__(self, says: Sentence) -> None:
-        super().__init__(says)
-        self.says = says
 
 
 def install(machine: Machine, addin: bytes) -> Iterator[Sentence]:

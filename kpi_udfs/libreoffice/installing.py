@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.metadata import version
 
+from kpi_udfs.excel.findings import CantInstall
 from kpi_udfs.libreoffice import pandas_folder, starting
 from kpi_udfs.libreoffice.bundle import FILE
 from kpi_udfs.libreoffice.machine import Machine, Ran
@@ -25,14 +26,6 @@ REMOVED = text("libreoffice.install.removed", "removed from LibreOffice {office}
 NOT_THERE = text("libreoffice.install.not_there", "was not in LibreOffice {office}")
 FOLDER_REMOVED = text("libreoffice.install.folder_removed", "removed: {folder}")
 CANT_CHANGE = text("libreoffice.install.cant_change", "{folder} can't be changed: {reason}")
-
-
-class CantInstall(Exception):
-    """Why something can't be put in place or taken away, in a line."""
-
-    def __init__(self, says: Sentence) -> None:
-        super().__init__(says)
-        self.says = says
 
 
 def install(machine: Machine, office: Office, extension: bytes, with_pandas: bool = False) -> Iterator[Sentence]:
@@ -58,8 +51,6 @@ def install(machine: Machine, office: Office, extension: bytes, with_pandas: boo
         yield FETCHING(python=office.python)
         try:
             packages = pandas_folder.fetch(machine, office)
-        except pandas_folder.NotFetched as error:
-            raise CantInstall(error.says) from error
         except OSError as error:
             raise _cant_change(office, error) from error
         yield PANDAS_PUT(python=office.python, folder=packages)

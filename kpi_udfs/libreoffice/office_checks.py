@@ -7,8 +7,9 @@ from pathlib import PurePath
 
 from kpi_udfs.excel.findings import Finding
 from kpi_udfs.libreoffice.machine import Machine
-from kpi_udfs.libreoffice.places import OLDEST, Office, number, sealed, soffice_name
+from kpi_udfs.libreoffice.places import Office, number, sealed, soffice_name
 from kpi_udfs.messages import Sentence, text
+from kpi_udfs.publish.libreoffice import OLDEST
 
 #: The oldest Python that the functions run on.
 OLDEST_PYTHON = (3, 10)
@@ -58,8 +59,8 @@ def broken(machine: Machine, office: Office) -> Iterator[Sentence]:
 
 def program(machine: Machine, office: Office) -> Iterator[Finding]:
     """Its version, and the program that installs extensions."""
-    if office.version and number(office.version) < OLDEST:
-        yield Finding("libreoffice", "problem", OLD(version=office.version, oldest=".".join(map(str, OLDEST))))
+    if office.version and number(office.version) < number(OLDEST):
+        yield Finding("libreoffice", "problem", OLD(version=office.version, oldest=OLDEST))
     elif not machine.is_file(office.unopkg):
         yield Finding("libreoffice", "problem", NO_UNOPKG(program=office.unopkg))
     else:

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from kpi_udfs.excel.findings import CantInstall
 from kpi_udfs.libreoffice.machine import Machine
 from kpi_udfs.libreoffice.office_checks import PYTHON_UNKNOWN
 from kpi_udfs.libreoffice.places import Office
 from kpi_udfs.libreoffice.starting import environment, gist
-from kpi_udfs.messages import Sentence, text
+from kpi_udfs.messages import text
 
 #: The oldest that the functions work with.
 OLDEST = (2, 2)
@@ -26,14 +27,6 @@ NOT_FETCHED = text(
 TOO_LONG = text("libreoffice.pandas.too_long", "pip has not fetched pandas within {minutes:count} minutes.")
 
 _ASK = "import sys; sys.path.insert(0, sys.argv[1]); import pandas; print('pandas', pandas.__version__)"
-
-
-class NotFetched(Exception):
-    """Why there is no pandas, in a line."""
-
-    def __init__(self, says: Sentence) -> None:
-        super().__init__(says)
-        self.says = says
 
 
 @dataclass(frozen=True)
@@ -60,9 +53,9 @@ def find_pandas(machine: Machine, office: Office) -> Pandas | None:
 
 
 def fetch(machine: Machine, office: Office) -> PurePath:
-    """Put pandas, and what it needs, into the profile's folder, whole or not at all. Raises NotFetched, OSError."""
+    """Put pandas, and what it needs, into the profile's folder, whole or not at all. Raises CantInstall, OSError."""
     if not office.python:
-        raise NotFetched(PYTHON_UNKNOWN())
+        raise CantInstall(PYTHON_UNKNOWN())
     part = office.packages.with_name(f"{office.packages.name}.part")
     machine.remove_folder(part)
     command = [str(machine.python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
@@ -74,11 +67,11 @@ def fetch(machine: Machine, office: Office) -> PurePath:
         ran = machine.run(command, LIMIT, {**machine.variables, "PIP_USER": "0"})
         if "No module named pip" in ran.output:
             remedy = f'"{machine.python}" -m ensurepip'
-            raise NotFetched(NO_PIP(python=machine.python, command=remedy))
+            raise CantInstall(NO_PIP(python=machine.python, command=remedy))
         if ran.stopped:
-            raise NotFetched(TOO_LONG(minutes=round(LIMIT / 60)))
+            raise CantInstall(TOO_LONG(minutes=round(LIMIT / 60)))
         if ran.code != 0:
-            raise NotFetched(NOT_FETCHED(python=office.python, said=ran.refused or gist(ran.output)))
+            raise CantInstall(NOT_FETCHED(python=office.python, said=ran.refused or gist(ran.output)))
         machine.replace_folder(office.packages, part)
     finally:
         machine.remove_folder(part)

@@ -9,8 +9,6 @@ from pathlib import PurePath, PurePosixPath, PureWindowsPath
 
 from kpi_udfs.libreoffice.machine import Machine
 
-#: The oldest LibreOffice that we build for.
-OLDEST = (25, 2)
 _APP = "org.libreoffice.LibreOffice"
 _MAC_PYTHON = PurePosixPath("Frameworks/LibreOfficePython.framework/Versions")
 

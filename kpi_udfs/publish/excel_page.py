@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kpi_udfs.cli.excel_windows import LINE
+from kpi_udfs.cli.examining import LINE
 from kpi_udfs.excel.excel_checks import FOUND, MACROS_RIGHT
 from kpi_udfs.excel.file_checks import BOOK_MARKED
 from kpi_udfs.excel.findings import SAID, Finding

@@ -14,7 +14,8 @@ from made_up_windows import ADDIN, CONF, PYTHON, MadeUp, answering, carrying, he
 from kpi_udfs import settings
 from kpi_udfs.cli import commands, excel_windows
 from kpi_udfs.excel import conf
-from kpi_udfs.excel.installing import CantInstall, install, uninstall
+from kpi_udfs.excel.findings import CantInstall
+from kpi_udfs.excel.installing import install, uninstall
 from kpi_udfs.messages import say
 
 NEW = carrying()

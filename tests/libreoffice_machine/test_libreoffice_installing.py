@@ -15,8 +15,9 @@ from made_up_office import EXTENSION, OPENED, VERSION, MadeUp, healthy
 
 from kpi_udfs import settings
 from kpi_udfs.cli import commands
+from kpi_udfs.excel.findings import CantInstall
 from kpi_udfs.excel.machine import Ran
-from kpi_udfs.libreoffice.installing import CantInstall, install, uninstall
+from kpi_udfs.libreoffice.installing import install, uninstall
 from kpi_udfs.libreoffice.machine import System
 from kpi_udfs.libreoffice.places import find_office
 from kpi_udfs.messages import say
