@@ -6,13 +6,12 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
+from kpi_udfs.excel import computer
 from kpi_udfs.excel.machine import Machine, Ran, ThisPython, Value
 
 if sys.platform == "win32":
@@ -25,8 +24,6 @@ if sys.platform == "win32":
         "HKCR": winreg.HKEY_CLASSES_ROOT,
     }
     _REMOTE = 4  # DRIVE_REMOTE
-    #: Seconds in which what a program has written arrives, once it has ended.
-    _READING = 3.0
 
     class Windows:
         """This machine."""
@@ -53,14 +50,11 @@ if sys.platform == "win32":
 
         def is_file(self, path: PureWindowsPath) -> bool:
             """Whether there is such a file."""
-            return os.path.isfile(path)  # noqa: PTH113 (a wrong name is no file, and no error)
+            return computer.is_file(path)
 
         def names_in(self, folder: PureWindowsPath) -> list[str]:
             """What lies in a folder."""
-            try:
-                return sorted(entry.name for entry in Path(folder).iterdir())
-            except OSError:
-                return []
+            return computer.names_in(folder)
 
         def read(self, path: PureWindowsPath, most: int | None = None) -> bytes | None:
             """A file's content, or its beginning."""
@@ -117,37 +111,14 @@ if sys.platform == "win32":
 
         def run(self, command: str | list[str], seconds: float, variables: Mapping[str, str] | None = None) -> Ran:
             """Run a program, and end it with what it has started itself when its time is up."""
-            began = time.monotonic()
-            try:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    env=None if variables is None else dict(variables),
-                    creationflags=subprocess.CREATE_NO_WINDOW,
-                )
-            except OSError as error:
-                return Ran(None, refused=error.strerror or str(error))
-            assert process.stdout is not None
-            # What the program has started may hold the pipe open after the program's own end.
-            output: list[bytes] = []
-            reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
-            reader.start()
-            try:
-                code = process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                return Ran(None, seconds=time.monotonic() - began)
-            took = time.monotonic() - began
-            reader.join(_READING)
-            return Ran(code, b"".join(output).decode("oem", "replace"), took)
+            no_window = subprocess.CREATE_NO_WINDOW
+            return computer.run(command, seconds, variables, _end, "oem", creationflags=no_window)
 
     def _end(process: subprocess.Popen[bytes]) -> None:
         """End a program and what it has started: an environment's python.exe starts another."""
         tree = ["taskkill", "/PID", str(process.pid), "/T", "/F"]
         with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(tree, capture_output=True, check=False, timeout=_READING)
+            subprocess.run(tree, capture_output=True, check=False, timeout=computer.READING)
         process.kill()
 
     def this_machine() -> Machine | None:

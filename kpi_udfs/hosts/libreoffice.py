@@ -155,14 +155,18 @@ def _as_given(arguments: Sequence[Any]) -> list[Any]:
         if type(cells) is tuple:
             if len(cells) == 1 == len(cells[0]):
                 cells = cells[0][0]
-            elif len(cells) >= _ALL_ROWS:
-                whole = True
+            else:
+                whole = whole or _is_whole(cells)
         given.append(cells)
     if whole:
-        columns = [type(cells) is tuple and len(cells) >= _ALL_ROWS for cells in given]
-        used = max(1, *(_used(cells) for cells, is_whole in zip(given, columns, strict=True) if is_whole))
-        given = [cells[:used] if is_whole else cells for cells, is_whole in zip(given, columns, strict=True)]
+        used = max(1, *(_used(cells) for cells in given if _is_whole(cells)))
+        given = [cells[:used] if _is_whole(cells) else cells for cells in given]
     return given
+
+
+def _is_whole(cells: Any) -> bool:
+    """Whether these are whole columns."""
+    return type(cells) is tuple and len(cells) >= _ALL_ROWS
 
 
 def _used(rows: tuple[tuple[Any, ...], ...]) -> int:

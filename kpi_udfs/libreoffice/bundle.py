@@ -41,16 +41,16 @@ def extension() -> bytes:
     """The file. The same installation gives the same bytes."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
-        for name, content in {**libreoffice.files(), **dict(_python())}.items():
+        for name, content in {**libreoffice.files(), **_python()}.items():
             # The same moment in every build.
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return made.getvalue()
 
 
-def _python() -> Iterator[tuple[str, bytes]]:
+def _python() -> dict[str, bytes]:
     """The folder of Python, sorted."""
     found = {**_package(), **{name: content for package in NEEDS for name, content in _installed(package)}}
-    yield from ((f"{PYTHON}/{name}", found[name]) for name in sorted(found))
+    return {f"{PYTHON}/{name}": found[name] for name in sorted(found)}
 
 
 def _package() -> dict[str, bytes]:

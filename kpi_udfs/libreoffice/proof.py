@@ -9,10 +9,9 @@ from xml.sax.saxutils import quoteattr
 from kpi_udfs.libreoffice.machine import Machine, Ran
 from kpi_udfs.libreoffice.places import Office
 from kpi_udfs.libreoffice.starting import environment
-from kpi_udfs.publish.libreoffice import SERVICE
+from kpi_udfs.publish.libreoffice import stored_name
+from kpi_udfs.registry import KPIS
 
-#: How functions of an extension are named in a file of LibreOffice's own format.
-_PREFIX = SERVICE.upper()
 #: The days on which three leads reached each stage; nothing where they have not.
 _STAGES = ("lead", "deal", "won")
 _DAYS = (("2026-01-05", "2026-01-12", "2026-02-02"), ("2026-01-07", "2026-01-21", ""), ("2026-01-08", "", ""))
@@ -52,9 +51,9 @@ def counts(table: list[list[str]]) -> list[str]:
 
 def sheet() -> str:
     """The sheet: a single value, a small table, and a block that is counted from it."""
-    rows = _row(_formula("KPIVERSION()"), *map(_words, _STAGES))
+    rows = _row(_formula("KPI_VERSION", ""), *map(_words, _STAGES))
     rows += "".join(_row(_day(""), *map(_day, days)) for days in _DAYS)
-    rows += _row(_formula(f"FUNNEL([.B1:.D{1 + len(_DAYS)}];[.B1:.D1])", _ROWS, _COLUMNS))
+    rows += _row(_formula("FUNNEL", f"[.B1:.D{1 + len(_DAYS)}];[.B1:.D1]", _ROWS, _COLUMNS))
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         '<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
@@ -78,8 +77,9 @@ def _day(day: str) -> str:
     return f'<table:table-cell office:value-type="date" office:date-value="{day}"/>' if day else "<table:table-cell/>"
 
 
-def _formula(call: str, rows: int = 0, columns: int = 0) -> str:
+def _formula(kpi: str, arguments: str, rows: int = 0, columns: int = 0) -> str:
     spans = (
         f' table:number-matrix-rows-spanned="{rows}" table:number-matrix-columns-spanned="{columns}"' if rows else ""
     )
-    return f"<table:table-cell table:formula={quoteattr(f'of:={_PREFIX}.{call}')}{spans}/>"
+    call = f"of:={stored_name(KPIS[kpi])}({arguments})"
+    return f"<table:table-cell table:formula={quoteattr(call)}{spans}/>"

@@ -7,13 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-from kpi_udfs.excel import windows
+from kpi_udfs.excel import computer, windows
 from kpi_udfs.libreoffice.machine import Machine, Ran, System
 
 
@@ -53,14 +51,11 @@ class ThisMachine:
 
     def is_file(self, path: PurePath) -> bool:
         """Whether there is such a file."""
-        return os.path.isfile(path)  # noqa: PTH113 (a wrong name is no file, and no error)
+        return computer.is_file(path)
 
     def names_in(self, folder: PurePath) -> list[str]:
         """What lies in a folder."""
-        try:
-            return sorted(entry.name for entry in Path(folder).iterdir())
-        except OSError:
-            return []
+        return computer.names_in(folder)
 
     def read(self, path: PurePath) -> bytes | None:
         """A file's content."""
@@ -121,7 +116,8 @@ class ThisMachine:
         """Run a program, and end it with what it has started itself when its time is up."""
         if self._windows:
             return self._windows.run(command, seconds, variables)
-        return _run(command, seconds, variables)
+        # soffice is a script that starts a program that starts another: they end together.
+        return computer.run(command, seconds, variables, _end, "utf-8", start_new_session=True)
 
 
 def this_machine() -> Machine:
@@ -134,44 +130,17 @@ if sys.platform == "win32":
     def _is_root() -> bool:
         return False
 
-    def _run(command: list[str], seconds: float, variables: Mapping[str, str]) -> Ran:
-        raise NotImplementedError
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        process.kill()
 
 else:
     import signal
     from contextlib import suppress
 
-    #: Seconds in which what a program has written arrives, once it has ended.
-    _READING = 3.0
-
     def _is_root() -> bool:
         return os.geteuid() == 0
 
-    def _run(command: list[str], seconds: float, variables: Mapping[str, str]) -> Ran:
-        began = time.monotonic()
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=dict(variables),
-                # soffice is a script that starts a program that starts another: they end together.
-                start_new_session=True,
-            )
-        except OSError as error:
-            return Ran(None, refused=error.strerror or str(error))
-        assert process.stdout is not None
-        output: list[bytes] = []
-        reader = threading.Thread(target=lambda: output.extend(process.stdout or ()), daemon=True)
-        reader.start()
-        try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return Ran(None, seconds=time.monotonic() - began)
-        took = time.monotonic() - began
-        reader.join(_READING)
-        return Ran(code, b"".join(output).decode(errors="replace"), took)
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

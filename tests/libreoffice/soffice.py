@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+from kpi_udfs.libreoffice import pandas_folder
+from kpi_udfs.libreoffice.places import Office, find_office, number
+from kpi_udfs.libreoffice.this_machine import this_machine
+from kpi_udfs.publish.libreoffice import OLDEST
 
 NO_SOFFICE = "These tests need LibreOffice 25.2 or later: .ci/run installs it from Debian's backports."
 #: Reading a file recalculates it, whoever wrote it; LibreOffice keeps Excel's values otherwise.
@@ -31,7 +34,7 @@ class Calc:
     """LibreOffice in one profile. ``extensions``: the folder that holds unpacked extensions, each in its own."""
 
     def __init__(self, profile: Path, extensions: Path, *, recalculates: bool = True) -> None:
-        self.profile, self.extensions = profile, extensions
+        self.profile, self.extensions, self.office = profile, extensions, installed(profile)
         #: What differs from the environment of the tests.
         self.variables: dict[str, str] = {}
         if recalculates:
@@ -54,8 +57,8 @@ class Calc:
         }
         done = subprocess.run(
             [
-                program("soffice"), "--headless", "--norestore", "--nologo",
-                f"-env:UserInstallation={self.profile.as_uri()}", f"-env:BUNDLED_EXTENSIONS={self.extensions.as_uri()}",
+                str(self.office.soffice), *self.office.arguments, "--headless", "--norestore", "--nologo",
+                f"-env:BUNDLED_EXTENSIONS={self.extensions.as_uri()}",
                 *arguments,
             ],
             # Its Python is the system's, not the first one in the tests' environment.
@@ -134,12 +137,12 @@ def _written(cell: ElementTree.Element) -> str:
     return "\n".join("".join(part.itertext()) for part in cell.findall(f"{_TEXT}p"))
 
 
-def program(name: str) -> str:
-    """LibreOffice's program of this name, of a version that we promise; there is no skipping."""
-    found = shutil.which(name)
-    if not found:
+def installed(profile: Path) -> Office:
+    """The LibreOffice of this machine with that profile; there is no skipping."""
+    office = find_office(this_machine(), profile=profile)
+    if office is None or number(office.version) < number(OLDEST):
         raise RuntimeError(NO_SOFFICE)
-    return found
+    return office
 
 
 def unpacked(extension: Path, folder: Path) -> Path:
@@ -151,23 +154,7 @@ def unpacked(extension: Path, folder: Path) -> Path:
 
 def with_pandas(profile: Path) -> None:
     """Give LibreOffice's Python pandas, as ``kpi-udfs libreoffice install --with-pandas`` does."""
-    version = python_version()
-    target = profile / PACKAGES / f"python{version}"
-    subprocess.run(
-        [
-            sys.executable, "-m", "pip", "install", "-q", "--target", str(target), "--only-binary=:all:",
-            "--implementation", "cp", "--python-version", version, "pandas>=2.2",
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-
-
-def python_version() -> str:
-    """The version of the Python that LibreOffice is linked with."""
-    library = Path(program("soffice")).resolve().parent / "libpyuno.so"
-    found = re.search(rb"libpython(3\.\d+)", library.read_bytes())
-    assert found is not None, f"{library} names no Python"
-    return found[1].decode()
+    pandas_folder.fetch(this_machine(), installed(profile))
 
 
 def formulas(file: Path) -> Sequence[str]:
