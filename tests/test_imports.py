@@ -74,9 +74,14 @@ def test_kpis_know_no_host() -> None:
 def test_hosts_name_no_kpi_and_import_only_their_own_application() -> None:
     own = {
         "excel": {"xlwings"},
-        "headless": {"formualizer", "openpyxl"},
+        "as_stored": {"formualizer"},
+        "bare_book": {"formualizer"},
+        "calculation": {"formualizer"},
+        "engine_functions": {"formualizer"},
+        "display": {"formualizer", "openpyxl"},
+        "headless": {"openpyxl"},
         "libreoffice": set(),  # the add-in imports UNO and hands over plain values
-        "references": {"formualizer"},
+        "references": {"formualizer", "openpyxl"},
         "xlwings_udfs": {"xlwings", "pyodide"},  # Lite runs on Pyodide
     }
     applications = {"xlwings", "formualizer", "openpyxl", "uno", "unohelper", "com"}

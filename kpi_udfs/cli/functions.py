@@ -41,7 +41,8 @@ from kpi_udfs.publish.catalogue import (
 from kpi_udfs.registry import KPIS, Block, KpiSpec
 
 if TYPE_CHECKING:
-    from kpi_udfs.hosts.headless import Display, FormulaCell
+    from kpi_udfs.hosts.display import Display
+    from kpi_udfs.hosts.formula_cell import FormulaCell
 
 CELL = text("cli.cell", "Cell")
 FORMULA = text("cli.formula", "Formula")
@@ -225,7 +226,7 @@ def _as_object(cell: FormulaCell) -> dict[str, Any]:
 
 
 def _print_cells(cells: list[FormulaCell], locale: str | None) -> None:
-    from kpi_udfs.hosts.headless import Display
+    from kpi_udfs.hosts.display import Display
 
     display = Display(locale)
     kpis = [cell for cell in cells if cell.is_kpi]
@@ -259,7 +260,7 @@ def _same_block(cell: FormulaCell, before: FormulaCell) -> bool:
 
 def _print_funnel(cells: list[FormulaCell], locale: str | None) -> None:
     """The first block among the results, as lines."""
-    from kpi_udfs.hosts.headless import Display
+    from kpi_udfs.hosts.display import Display
 
     blocks = (answer.result for cell in cells for answer in cell.answers)
     block = next(result for result in blocks if isinstance(result, Block))

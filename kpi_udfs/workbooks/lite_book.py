@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 import xlsxwriter
 
 from kpi_udfs import settings
-from kpi_udfs.hosts.headless import FormulaCell
+from kpi_udfs.hosts.formula_cell import FormulaCell
 from kpi_udfs.hosts.references import prefixed
 from kpi_udfs.kinds import NUMBER, TEXT, Kind
 from kpi_udfs.messages import text

@@ -25,7 +25,7 @@ from kpi_udfs.workbooks.recipes import Recipe, build
 from kpi_udfs.workbooks.vba_project import ENCODING, Kind, Module, module_of, vba_project
 
 if TYPE_CHECKING:
-    from kpi_udfs.hosts.headless import FormulaCell
+    from kpi_udfs.hosts.formula_cell import FormulaCell
     from kpi_udfs.workbooks.sheets import Page
 
 XLWINGS_CHANGED = text(

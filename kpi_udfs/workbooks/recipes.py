@@ -15,7 +15,7 @@ from kpi_udfs import settings
 from kpi_udfs.workbooks.sheets import Page, Values
 
 if TYPE_CHECKING:
-    from kpi_udfs.hosts.headless import FormulaCell
+    from kpi_udfs.hosts.formula_cell import FormulaCell
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import formualizer
 import pytest
 
 from kpi_udfs import calls
-from kpi_udfs.hosts.headless import pack
+from kpi_udfs.hosts.calculation import pack
 from kpi_udfs.registry import KPIS
 
 ROWS = 100_000

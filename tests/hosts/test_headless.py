@@ -10,7 +10,9 @@ import xlsxwriter
 from harness import write_call
 
 from kpi_udfs.errors import WorkbookError
-from kpi_udfs.hosts.headless import Display, FormulaCell, Workbook
+from kpi_udfs.hosts.display import Display
+from kpi_udfs.hosts.formula_cell import FormulaCell
+from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.kinds import COUNT, PERCENT
 
 
@@ -42,7 +44,7 @@ def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
     book.sheet.write_formula("A2", "=WIN_RATIO('Deal''s list'!B2:B4)*100&\" WIN_RATIO(\"")
     book.sheet.write_formula("A3", '=win_ratio("won") + COST_PER_LEAD(10,5)')
     book.sheet.write_formula("A4", "=1+1")
-    book.sheet.write_formula("A5", "=NO_SUCH_FUNCTION(1)")
+    book.sheet.write_formula("A5", "=NO_SUCH_FUNCTION(1)", None, "#NAME?")
     cells = book.done()
     assert cells["KPIs!A1"].value == "none"
     assert (cells["KPIs!A1"].explanation or "").startswith("#VALUE!")
@@ -54,7 +56,9 @@ def test_kpis_anywhere_in_a_formula_are_explained(book: Any) -> None:
     )
     assert (cells["KPIs!A4"].value, cells["KPIs!A4"].explanation) == (2, None)
     assert cells["KPIs!A5"].error == "#NAME?"
-    assert cells["KPIs!A5"].explanation == "#NAME?: a function or a name in the formula is unknown here."
+    assert cells["KPIs!A5"].explanation == (
+        "#NAME?: NO_SUCH_FUNCTION can't be calculated here. No value was saved with the file."
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +242,7 @@ def test_files_that_are_no_workbook(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(tmp_path / "other.xlsx", "w") as archive:
         archive.writestr("a.txt", "a")
-    with pytest.raises(WorkbookError, match="the workbook can't be read"):
+    with pytest.raises(WorkbookError, match="it names no sheets"):
         Workbook(tmp_path / "other.xlsx")
     with pytest.raises(WorkbookError, match="there is no such file"):
         Workbook(tmp_path / "missing.xlsx")
@@ -291,3 +295,96 @@ def test_values_as_cells_show_them(value: Any, number_format: str, english: str,
 def test_blocks_as_cells_show_them() -> None:
     assert Display().rows([["Lead", 1000, 0.25]], (COUNT, COUNT, PERCENT)) == [["Lead", "1,000", "25.0%"]]
     assert Display().rows([["Lead", 1000, 0.25]]) == [["Lead", "1000", "0.25"]]
+
+
+def test_blocks_of_any_size_take_their_cells(tmp_path: Path) -> None:
+    path = tmp_path / "many.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    data, sheet = writer.add_worksheet("Data"), writer.add_worksheet("KPIs")
+    for row in range(4000):
+        data.write_row(row, 0, [f"rep {row}", "won" if row % 3 else "lost"])
+    block = "=WIN_RATIO_BY(Data!B1:B4000,Data!A1:A4000)"
+    sheet.write_dynamic_array_formula("A1", block)
+    sheet.write_formula("K1", '=COUNTIF(A2:A4001,"rep*")')
+    sheet.write_formula("K2", "=COST_PER_LEAD(8000,A2:A4001)")
+    sheet.write_dynamic_array_formula("M1", block)  # Something stands in its way.
+    sheet.write("P3000", "mine")
+    sheet.write_dynamic_array_formula("W1", f"=TAKE({block[1:]},2)")
+    sheet.write_dynamic_array_formula("AH1", f"=DROP({block[1:]},1)", None, 5)
+    writer.close()
+    cells = calculated(path)
+    rows = cells["KPIs!A1"].value
+    assert (len(rows), rows[0][0], cells["KPIs!A1"].errors) == (4001, "Group", [])
+    assert [cells[f"KPIs!K{row}"].value for row in (1, 2)] == [4000, 2]
+    assert cells["KPIs!M1"].error == "#SPILL!"
+    assert len(cells["KPIs!W1"].value) == 2
+    assert cells["KPIs!AH1"].value == 5
+    assert (cells["KPIs!AH1"].explanation or "").startswith("the block has more than 10,000 cells")
+
+
+def test_long_columns_are_the_same_whether_handed_over_once_or_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "long.xlsx"
+    writer = xlsxwriter.Workbook(path)
+    data, flow, sheet = writer.add_worksheet("Data"), writer.add_worksheet("Flow"), writer.add_worksheet("KPIs")
+    for row in range(1000):
+        data.write_row(row, 0, [["won", "lost", "open", ""][row % 4], row / 7, 46_000 + row, row % 2 == 0])
+        flow.write(row, 0, ["won", "lost", "open", ""][row % 4])
+    data.write_formula("A500", '="wo"&"n"', None, "won")
+    data.write_formula("F1", "=1/0", None, "#DIV/0!")
+    flow.write_dynamic_array_formula("C1", "=SEQUENCE(3)")
+    for row, (kpi, ranges) in enumerate(
+        [
+            ("WIN_RATIO", "Data!A501:A1000"),  # without a formula
+            ("WIN_RATIO", "Data!A1:A1000"),  # with one
+            ("WIN_RATIO", "Flow!A1:A1000"),  # on a sheet with a block
+            ("WIN_RATIO", "Flow!A:A"),
+            ("REVENUE", "Data!B501:B1000,Data!A501:A1000"),
+            ("REVENUE", "Data!C501:D1000"),
+        ]
+    ):
+        sheet.write_formula(row, 0, f"={kpi}({ranges})")
+        # Calculated on the spot, so that it is handed over each time.
+        sheet.write_array_formula(
+            row, 1, row, 1, f"{{={kpi}({','.join(f'IF(TRUE,{one})' for one in ranges.split(','))})}}"
+        )
+    writer.close()
+    cells = calculated(path)
+    for row in range(1, 7):
+        once, each = cells[f"KPIs!A{row}"], cells[f"KPIs!B{row}"]
+        assert (once.value, once.error) == (each.value, each.error), row
+    assert cells["KPIs!A1"].value == 0.5
+
+
+def test_errors_say_where_they_come_from(book: Any) -> None:
+    book.sheet.write_formula("A1", "=1/0")
+    book.sheet.write_formula("A2", "=A1+1")
+    book.sheet.write_formula("A3", "=SUM(A2:A2)*2")
+    book.sheet.write_formula("A4", "=WIN_RATIO(Deals[Stag])")
+    book.sheet.write_formula("A5", "=SUM(Dels[Größe])")
+    book.sheet.write_formula("A6", "=SUM('Deals list'!A1)")
+    book.sheet.write_formula("A7", "=REVENUE(A1:A1)")
+    cells = book.done()
+    assert [cells[f"KPIs!A{row}"].explanation for row in range(1, 7)] == [
+        "#DIV/0!: the formula itself gives this error.",
+        "#DIV/0!: comes from KPIs!A1.",
+        "#DIV/0!: comes from KPIs!A2.",
+        "#REF!: Deals[Stag] leads nowhere; did you mean Stage [1]?",
+        "#REF!: Dels[Größe] leads nowhere; did you mean Deals?",
+        "#REF!: 'Deals list'!A1 leads nowhere; did you mean Deal's list?",
+    ]
+    assert cells["KPIs!A4"].errors == [("#REF!", cells["KPIs!A4"].explanation)]
+    assert "holds the error #DIV/0!" in (cells["KPIs!A7"].explanation or "")
+
+
+def test_what_has_no_saved_value_is_never_a_zero(book: Any) -> None:
+    book.sheet.write_formula("A1", "=[1]Sheet1!A1")
+    book.sheet.write_formula("A2", "=A1+5")
+    book.sheet.write_formula("A3", "=COST_PER_LEAD(A1,10)")
+    book.sheet.write_formula("A4", "=A4+1")
+    book.sheet.write_formula("A5", "=WIN_RATIOO(1)")
+    book.sheet.write_formula("A6", "=WIN_RATIOO(2)", None, "#NAME?")  # as our own copy stores it
+    cells = book.done()
+    assert [cells[f"KPIs!A{row}"].error for row in range(1, 7)] == ["#N/A", "#N/A", "#N/A", "#N/A", "#NAME?", "#NAME?"]
+    assert cells["KPIs!A1"].explanation == "#N/A: refers to another workbook. No value was saved with the file."
+    assert "did you mean WIN_RATIO?" in (cells["KPIs!A6"].explanation or "")
+    assert all(cells[f"KPIs!A{row}"].kept is None for row in range(1, 7))

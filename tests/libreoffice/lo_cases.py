@@ -17,7 +17,8 @@ from cases import Case, core_answer, differences, examples, gives_number, random
 from gaps import NOT_CALLED, compare, concerns, expected, standing
 from soffice import Calc, formulas, sheets
 
-from kpi_udfs.hosts.headless import FormulaCell, Workbook
+from kpi_udfs.hosts.formula_cell import FormulaCell
+from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.registry import KPIS
 
 #: How many of the random calls go from file to file.

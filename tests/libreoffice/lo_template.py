@@ -14,7 +14,8 @@ import pytest
 from openpyxl.utils import coordinate_to_tuple
 from soffice import Calc, formulas, sheets
 
-from kpi_udfs.hosts.headless import FormulaCell, Workbook
+from kpi_udfs.hosts.formula_cell import FormulaCell
+from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.registry import KPIS
 from kpi_udfs.workbooks import build, recipes
 

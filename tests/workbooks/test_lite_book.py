@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 
 from kpi_udfs import settings
 from kpi_udfs.cli import commands
-from kpi_udfs.hosts.headless import FormulaCell, Workbook
+from kpi_udfs.hosts.formula_cell import FormulaCell
+from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.hosts.references import prefixed
 from kpi_udfs.messages import LANGUAGES, say
 from kpi_udfs.registry import KPIS

@@ -10,7 +10,9 @@ import openpyxl
 import pytest
 
 from kpi_udfs import settings
-from kpi_udfs.hosts.headless import Display, FormulaCell, Workbook
+from kpi_udfs.hosts.display import Display
+from kpi_udfs.hosts.formula_cell import FormulaCell
+from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.messages import LANGUAGES
 from kpi_udfs.workbooks import build, recipes
 
