@@ -58,6 +58,12 @@ class Answer:
         return result.rows if isinstance(result, Block) else result
 
     @property
+    def warnings(self) -> list[str]:
+        """What the reader should know besides the result, each in a sentence."""
+        own = () if isinstance(self.result, CellError) else self.result.warnings
+        return [say(note, self.context.settings.language) for note in (*own, *self.notes)]
+
+    @property
     def explanation(self) -> str:
         """In words, beginning with the value it explains."""
         locale = self.context.settings.language

@@ -69,11 +69,11 @@ def test_calc_as_json(book: Path) -> None:
     assert list(cells) == ["C1", "E1", "C2", "C3"]
     assert cells["C1"]["value"] == 0.75
     assert cells["C2"] == {
-        "sheet": "One", "cell": "C2", "formula": "=COST_PER_LEAD(10,0)", "value": None, "error": "#DIV/0!",
+        "file": str(book), "kept": None, "differs_from": None, "sheet": "One", "cell": "C2", "formula": "=COST_PER_LEAD(10,0)", "value": None, "error": "#DIV/0!",
         "explanation": "#DIV/0!: There are no leads to divide the spend by.",
     }  # fmt: skip
     assert cells["C3"] == {
-        "sheet": "One", "cell": "C3", "formula": "=1+1", "value": 2, "error": None, "explanation": None,
+        "file": str(book), "kept": None, "differs_from": None, "sheet": "One", "cell": "C3", "formula": "=1+1", "value": 2, "error": None, "explanation": None,
     }  # fmt: skip
     assert cells["E1"]["value"] == [
         ["Stage", "Count", "Step rate", "Cumulative rate", "Drop-off"],
@@ -176,15 +176,14 @@ def test_demo_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert "nothing can be written there" in done.stderr
 
 
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, book: Path) -> None:
-    monkeypatch.setitem(sys.modules, "kpi_udfs.hosts.headless", None)
-    monkeypatch.setitem(sys.modules, "formualizer", None)
-    script = (
-        "import sys; sys.modules['formualizer'] = None\n"
-        f"sys.argv = ['kpi-udfs', 'calc', {str(book)!r}]\n"
-        "from kpi_udfs.cli import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+@pytest.mark.parametrize("package", ["formualizer", "psutil"])
+def test_a_missing_extra_is_named(tmp_path: Path, book: Path, package: str) -> None:
+    # A folder that stands for an installation without it, for the process that calculates, too.
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(f"raise ModuleNotFoundError(name={package!r})")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "kpi_udfs", "calc", str(book)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     assert done.stderr == 'kpi-udfs: this needs the extra headless: pip install "kpi_udfs[headless]"\n'
 

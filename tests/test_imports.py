@@ -82,6 +82,7 @@ def test_hosts_name_no_kpi_and_import_only_their_own_application() -> None:
         "headless": {"openpyxl"},
         "libreoffice": set(),  # the add-in imports UNO and hands over plain values
         "references": {"formualizer", "openpyxl"},
+        "write_back": {"formualizer"},
         "xlwings_udfs": {"xlwings", "pyodide"},  # Lite runs on Pyodide
     }
     applications = {"xlwings", "formualizer", "openpyxl", "uno", "unohelper", "com"}

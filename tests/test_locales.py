@@ -26,6 +26,7 @@ OTHERS = [language for language in LANGUAGES if language != "en"]
 #: Texts that really are the same word in a language.
 SAME = {
     "de": {
+        "Option",
         "LibreOffice {version}: {program}",
         "xlwings Lite",
         "Leads",
@@ -43,6 +44,7 @@ SAME = {
         "F1",
     },
     "fr": {
+        "Option",
         "xlwings Lite",
         "Date",
         "Leads",

@@ -13,10 +13,11 @@ import sys
 
 import click
 
+from kpi_udfs.cli.calc import calc
 from kpi_udfs.cli.calling import configured, said_in_help, stop
 from kpi_udfs.cli.config import config
 from kpi_udfs.cli.excel import excel
-from kpi_udfs.cli.functions import calc, demo, list_kpis, on, show
+from kpi_udfs.cli.functions import demo, list_kpis, on, show
 from kpi_udfs.cli.libreoffice import libreoffice
 from kpi_udfs.cli.lite import lite
 from kpi_udfs.cli.rules import rules

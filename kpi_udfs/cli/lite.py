@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from kpi_udfs.cli.calc import WRITTEN_TO
 from kpi_udfs.cli.calling import CALCULATING, extra, language_option, one_clear_line, progress, said_in_help, stop
-from kpi_udfs.cli.functions import WRITTEN_TO
 from kpi_udfs.cli.writing import CANT_WRITE_FILE, NO_FOLDER, free_name, said_if_unwritable, write_bytes
 from kpi_udfs.messages import Sentence, say, text
 

@@ -79,6 +79,8 @@ def write_whole(file: Path, write: Callable[[Path], object]) -> None:
     beside = file.with_name(f".kpi_udfs.{os.getpid()}.part")
     try:
         write(beside)
+        with beside.open("rb+") as written:
+            os.fsync(written.fileno())  # after a power cut, too, the name leads to the old file or the new one
         if file.exists():
             beside.chmod(file.stat().st_mode & 0o777)
         beside.replace(file)
