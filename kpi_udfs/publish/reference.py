@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from kpi_udfs.messages import LANGUAGES, Text, say, text, write
-from kpi_udfs.publish import excel_page, libreoffice_page, rules_page
+from kpi_udfs.publish import calc_page, excel_page, libreoffice_page, rules_page
 from kpi_udfs.publish.catalogue import (
     ARGUMENTS,
     CATEGORIES,
@@ -42,7 +42,7 @@ GUIDE = text("reference.guide", "How the rules are written: {page}.")
 #: Pages about what the functions of a category share, beside those of the functions.
 GUIDES = {"qualification": rules_page.GUIDE}
 #: Pages that stand at the top of the index.
-FIRST_GUIDES = (excel_page.GUIDE, libreoffice_page.GUIDE)
+FIRST_GUIDES = (excel_page.GUIDE, libreoffice_page.GUIDE, calc_page.GUIDE)
 
 
 def pages() -> dict[str, str]:
