@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -207,6 +206,8 @@ def command(*arguments: str | Path) -> list[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are of Unix")
 def test_a_full_disk_leaves_the_old_file(book: Path, tmp_path: Path) -> None:
+    import resource
+
     target = tmp_path / "copy.xlsx"
     target.write_bytes(b"the old one")
 

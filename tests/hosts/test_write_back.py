@@ -340,6 +340,8 @@ def test_a_file_that_was_never_calculated_differs_from_nothing(book: Any) -> Non
 
 def test_numbers_are_the_same_to_twelve_digits() -> None:
     assert same(0.1 + 0.2, 0.3)
+    assert same(0.1 + 0.2 - 0.3, 0.0)
+    assert not same(1.5e-13, 2e-13)
     assert not same(1.0, 1.0001)
     assert not same(1, True)
     assert not same("#N/A", Code("#N/A"))
