@@ -375,6 +375,13 @@ def test_errors_that_are_new_come_first(tmp_path: Path) -> None:
     ]
 
 
+def test_a_copy_of_a_protected_workbook_can_be_replaced(book: Path, tmp_path: Path) -> None:
+    book.chmod(0o444)
+    for _ in range(2):
+        assert run(book, "-o", tmp_path / "copy.xlsx").exit_code == 0
+        assert (tmp_path / "copy.xlsx").stat().st_mode & 0o777 == 0o644
+
+
 def test_refused_workbooks_are_in_the_list(book: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.xlsx").write_text("no workbook")
     told = json.loads(run(book, tmp_path / "bad.xlsx", "--json").stdout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -310,7 +309,8 @@ def _done(guarded: Guarded, job: Any, name: str, update: Any, locale: str | None
         made.append(guarded.recalculate(replace(job, target=place), tell))
         if _mark(job.book) != before:
             raise WorkbookError(f"{job.book}: {say(CHANGED_MEANWHILE, locale)}")
-        shutil.copymode(job.book, place)  # who may not read the workbook may not read its copy
+        # Who may not read the workbook may not read its copy, which is to be replaced the next night.
+        place.chmod(job.book.stat().st_mode & 0o777 | 0o200)
 
     write_whole(job.target, write)
     return made[0]
