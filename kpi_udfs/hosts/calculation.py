@@ -91,6 +91,8 @@ class Calculation:
         self.context, self.cells, self.progress = context, cells, progress
         #: The cell of each marked call; None for one that is no longer in the engine.
         self.marks: list[tuple[FormulaCell | None, KpiSpec]] = []
+        #: The numbers of a cell's calls.
+        self.numbers: dict[int, list[int]] = {}
         self.answers: dict[int, Answer] = {}
         self.last_rows = {title.casefold(): sheet.last_row for title, sheet in scanned.items()}
         self.titles = list(scanned)
@@ -196,10 +198,10 @@ class Calculation:
     def _place(self, cell: FormulaCell) -> None:
         """Give the engine the formula; where it can't be, say why it is kept."""
         unknown: list[str] = []
-        first_mark = len(self.marks)
 
         def mark(name: str) -> str | None:
             if name in KPIS:
+                self.numbers.setdefault(id(cell), []).append(len(self.marks))
                 self.marks.append((cell, KPIS[name]))
                 cell.is_kpi = True
                 return f"{_MARK}({len(self.marks) - 1}"
@@ -237,7 +239,7 @@ class Calculation:
             circular = "#CIRC!" in str(error)
             cell.kept = CIRCULAR() if circular else NOT_UNDERSTOOD(reason=_without_origin(first_line(error)))
         if cell.kept is not None:
-            self._forget(cell, first_mark)
+            self._forget(cell)
         elif cell.is_kpi and ":" in cell.formula and re.search(r"\$?[A-Z]+:\$?[A-Z]", cell.formula, re.IGNORECASE):
             self.whole_columns.append(cell)
 
@@ -305,12 +307,11 @@ class Calculation:
         first, colon, last = reference.rpartition("!")[2].replace("$", "").partition(":")
         return reference if colon and (first != last or first.isalpha() or first.isdigit()) else None
 
-    def _forget(self, cell: FormulaCell, first: int = 0) -> None:
+    def _forget(self, cell: FormulaCell) -> None:
         """The cell's calls count no more."""
-        for number in range(first, len(self.marks)):
-            if self.marks[number][0] is cell:
-                self.marks[number] = None, self.marks[number][1]
-                self.answers.pop(number, None)
+        for number in self.numbers.pop(id(cell), ()):
+            self.marks[number] = None, self.marks[number][1]
+            self.answers.pop(number, None)
 
     def _keep(self, cell: FormulaCell, reason: Sentence) -> None:
         """Let the cell, and those its block had filled, hold what was saved."""
@@ -426,7 +427,8 @@ class Calculation:
         return _CELLS.search(name) is None
 
     def _blocks(self, cell: FormulaCell) -> list[Block]:
-        results = (answer.result for number, answer in self.answers.items() if self.marks[number][0] is cell)
+        answers = (self.answers.get(number) for number in self.numbers.get(id(cell), ()))
+        results = (answer.result for answer in answers if answer is not None)
         return [result for result in results if isinstance(result, Block)]
 
     def _large_blocks(self) -> bool:
