@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from kpi_udfs.cli.calling import (
     said_in_help,
     stop,
 )
-from kpi_udfs.cli.writing import A_FOLDER, CANT_WRITE_FILE, NO_FOLDER, write_bytes, write_whole
+from kpi_udfs.cli.writing import A_FOLDER, CANT_WRITE_FILE, NO_FOLDER, said_if_unwritable, write_bytes, write_whole
 from kpi_udfs.errors import WorkbookError
 from kpi_udfs.messages import say, text
 from kpi_udfs.publish.catalogue import aligned
@@ -294,8 +295,6 @@ def _carried_out(jobs: Sequence[Any], locale: str | None) -> list[Recalculated |
 
 
 def _done(guarded: Guarded, job: Any, name: str, update: Any, locale: str | None) -> Recalculated:
-    from dataclasses import replace
-
     def tell(done: int, of: int) -> None:
         update(f"{say(CALCULATING, locale)}: {name}", done, of)
 
@@ -356,7 +355,6 @@ def _ending_is_interrupting() -> Iterator[None]:
 
 def _write_report(file: Path, books: list[tuple[Path, Recalculated | str]], locale: str | None) -> None:
     from kpi_udfs.cli.report_page import report
-    from kpi_udfs.cli.writing import said_if_unwritable
 
     page = report(books, datetime.now().astimezone(), locale)
     with said_if_unwritable(file, locale):

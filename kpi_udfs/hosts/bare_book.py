@@ -10,6 +10,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -131,15 +132,14 @@ def _relations(related: Iterable[tuple[str, str]]) -> str:
     return f'<Relationships xmlns="{_RELATIONS}">{"".join(listed)}</Relationships>'
 
 
-def knows(name: str, _known: dict[str, bool] = {}) -> bool:  # noqa: B006 (asked once per function and process)
+@cache
+def knows(name: str) -> bool:
     """Whether the engine has a function of this name: whatever is unknown to it gives #NAME?."""
-    if name not in _known:
-        engine = formualizer.Workbook()
-        engine.add_sheet("S")
-        try:
-            engine.set_formula("S", 1, 1, f"={name}()")
-            value: Any = engine.evaluate_cell("S", 1, 1)
-        except Exception:  # what it can't take without arguments, it knows
-            value = None
-        _known[name] = not (isinstance(value, dict) and value.get("kind") == "Name")
-    return _known[name]
+    engine = formualizer.Workbook()
+    engine.add_sheet("S")
+    try:
+        engine.set_formula("S", 1, 1, f"={name}()")
+        value: Any = engine.evaluate_cell("S", 1, 1)
+    except Exception:  # what it can't take without arguments, it knows
+        return True
+    return not (isinstance(value, dict) and value.get("kind") == "Name")

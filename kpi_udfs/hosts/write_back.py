@@ -16,10 +16,7 @@ from kpi_udfs.hosts.headless import Workbook
 from kpi_udfs.hosts.references import areas
 from kpi_udfs.xlsx.addresses import Area
 from kpi_udfs.xlsx.package import decoded, encoded
-from kpi_udfs.xlsx.sheet_xml import Changes, Code, rewritten, same
-
-#: The errors that files hold. Excel stores its newer ones as #VALUE!, too, with what they are beside the cells.
-_STORED_CODES = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
+from kpi_udfs.xlsx.sheet_xml import STORED_CODES, Changes, Code, rewritten, same
 
 
 def new_values(cell: FormulaCell) -> dict[tuple[int, int], Any]:
@@ -37,7 +34,7 @@ def new_values(cell: FormulaCell) -> dict[tuple[int, int], Any]:
 def _stored(value: Any, is_kpi: bool) -> Any:
     if value is None:
         return "" if is_kpi else 0.0  # a formula that leads to an empty cell shows 0
-    if isinstance(value, Code) and value not in _STORED_CODES:
+    if isinstance(value, Code) and value not in STORED_CODES:
         return Code("#VALUE!")
     return value
 

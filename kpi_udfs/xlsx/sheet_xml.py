@@ -324,8 +324,9 @@ def value_of(cell: _Cell, strings: Callable[[int], str | None]) -> Any:
     return number if abs(number) < float("inf") else written
 
 
-#: The errors that the engine knows in cells; Excel has more.
-_ENGINE_CODES = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
+#: The errors that files hold, and that the engine knows in cells. Excel stores its newer ones as #VALUE!, too, with
+#: what they are beside the cells.
+STORED_CODES = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
 
 
 class _Scan(_Walk):
@@ -338,7 +339,7 @@ class _Scan(_Walk):
         #: Blocks that reach further down than the parser has come, and the one that fills the cell.
         self.blocks: list[StoredFormula] = []
         self.block: StoredFormula | None = None
-        self.shared: dict[str, tuple[StoredFormula, Area | None]] = {}
+        self.shared: dict[str, StoredFormula] = {}
         super().__init__(content, part)
 
     def done(self) -> Scanned:
@@ -392,7 +393,7 @@ class _Scan(_Walk):
         if kind == "d":
             self._date(cell, value)
         elif kind == "e":
-            if value.text not in _ENGINE_CODES:
+            if value.text not in STORED_CODES:
                 self._replace(value, b"#VALUE!")
         elif self.careful:
             self._check(cell, kind, value)
@@ -452,9 +453,9 @@ class _Scan(_Walk):
             made.text = _data_table(attributes)
         elif kind == "shared" and (index := attributes.get("si")) is not None:
             if element.text:
-                self.shared[index] = made, area
+                self.shared[index] = made
             elif index in self.shared:
-                master, _ = self.shared[index]
+                master = self.shared[index]
                 made.text, made.master = master.text, (master.row, master.column)
         return made
 
